@@ -1,0 +1,145 @@
+"""Events, their counters and reach, the keys that sign links, and the position of the hits consumer.
+
+Campaigns, runs and endpoints are known here by their ids only.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from core.audience import AudienceField
+
+
+class EventKind(models.IntegerChoices):
+    """Stored as a small number; the label is the event type of Pinpoint's stream."""
+
+    CAMPAIGN_SEND = 1, "_campaign.send"
+    EMAIL_SEND = 10, "_email.send"
+    EMAIL_DELIVERED = 11, "_email.delivered"
+    EMAIL_REJECTED = 12, "_email.rejected"
+    EMAIL_HARDBOUNCE = 13, "_email.hardbounce"
+    EMAIL_SOFTBOUNCE = 14, "_email.softbounce"
+    EMAIL_COMPLAINT = 15, "_email.complaint"
+    EMAIL_OPEN = 16, "_email.open"
+    EMAIL_CLICK = 17, "_email.click"
+    EMAIL_UNSUBSCRIBE = 18, "_email.unsubscribe"
+    EMAIL_RENDERING_FAILURE = 19, "_email.rendering_failure"
+
+
+class HitClass(models.IntegerChoices):
+    """Who made a hit. Pages say which classes they count."""
+
+    NONE = 0, "none"  # not a hit
+    PERSON = 1, "person"
+    PROXY = 2, "proxy"  # a mail provider's or Apple's privacy proxy: somebody's open, made by a machine
+    SCANNER = 3, "scanner"  # a link checker
+
+
+class SourceKind(models.IntegerChoices):
+    DIRECT = 0, "direct"
+    CAMPAIGN = 1, "campaign"
+    JOURNEY = 2, "journey"
+
+
+class Event(models.Model):
+    """A fact, written once, by COPY. Partitioned by the month of ``occurred_at`` (see the first migration)."""
+
+    pk = models.CompositePrimaryKey("occurred_at", "id")
+    id = models.UUIDField()  # made where the event happens, so that writing it twice is seen
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField(db_default=Now())
+    project_id = models.BigIntegerField()
+    endpoint_id = models.BigIntegerField()
+    kind = models.SmallIntegerField(choices=EventKind.choices)
+    hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices, default=SourceKind.DIRECT)
+    source_id = models.BigIntegerField(null=True)  # the campaign's or journey's id
+    run_id = models.BigIntegerField(null=True)
+    treatment = models.SmallIntegerField(default=0)
+    link_number = models.IntegerField(null=True)
+    data = models.JSONField(null=True)  # what only this kind has: status, SMTP reply, user agent, target
+
+    class Meta:
+        managed = False  # Django can't write PARTITION BY: the first migration holds the SQL
+        db_table = "analytics_event"
+
+    def __str__(self) -> str:
+        return f"{EventKind(self.kind).label} {self.id}"
+
+
+class Counter(models.Model):
+    """How many events of a kind a run has, kept in the transaction that writes the events."""
+
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    run_id = models.BigIntegerField()
+    treatment = models.SmallIntegerField(default=0)
+    kind = models.SmallIntegerField(choices=EventKind.choices)
+    hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    hour = models.DateTimeField()
+    total = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "hit_class", "hour"],
+                name="counter_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} {EventKind(self.kind).label}: {self.total}"
+
+
+class Reach(models.Model):
+    """Which endpoints did it, by day (UTC): the distinct numbers, and the sets behind them."""
+
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    run_id = models.BigIntegerField()
+    treatment = models.SmallIntegerField(default=0)
+    kind = models.SmallIntegerField(choices=EventKind.choices)
+    hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    link_number = models.IntegerField(default=-1)  # −1: any link
+    day = models.DateField()
+    members = AudienceField()
+
+    class Meta:
+        verbose_name_plural = "reach"
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "hit_class", "link_number", "day",
+                ],
+                name="reach_once",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} {EventKind(self.kind).label} on {self.day}"
+
+
+class SigningKey(models.Model):
+    """A key that signs links. Rotated, kept for years; its number stands in each token."""
+
+    number = models.SmallIntegerField(primary_key=True)
+    sealed_secret = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"key {self.number}"
+
+
+class StreamPosition(models.Model):
+    """How far a Redis stream has been written into the event table; moves in the same transaction."""
+
+    stream = models.CharField(max_length=100, primary_key=True)
+    position = models.CharField(max_length=40, default="0-0")
+    moved_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.stream} at {self.position}"

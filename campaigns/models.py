@@ -1,0 +1,244 @@
+"""Campaigns, versions and treatments (what is sent, and when), and runs with their slices (what was sent)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from core.audience import AudienceField
+from core.ids import public_id
+from projects.models import Project
+
+
+class CampaignState(models.TextChoices):
+    """Pinpoint's seven, and DRAFT and STOPPING, which the API shows as PAUSED and EXECUTING."""
+
+    DRAFT = "DRAFT", _("Draft")
+    SCHEDULED = "SCHEDULED", _("Scheduled")
+    EXECUTING = "EXECUTING", _("Sending")
+    PENDING_NEXT_RUN = "PENDING_NEXT_RUN", _("Waiting for the next run")
+    PAUSED = "PAUSED", _("Paused")
+    STOPPING = "STOPPING", _("Stopping")
+    COMPLETED = "COMPLETED", _("Completed")
+    INVALID = "INVALID", _("Invalid")
+    DELETED = "DELETED", _("Deleted")
+
+
+class Campaign(models.Model):
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    name = models.CharField(_("name"), max_length=128)
+    state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    document = models.JSONField(default=dict)  # Pinpoint's WriteCampaignRequest, and our `Pabal` member
+    version = models.IntegerField(default=1)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    launched_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="campaign_by_project")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=CampaignState.values), name="campaign_state_known")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_draft(self) -> bool:
+        return self.state == CampaignState.DRAFT
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == CampaignState.PAUSED
+
+
+class CampaignVersion(models.Model):
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="versions")
+    version = models.IntegerField()
+    name = models.CharField(max_length=128)
+    document = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "version"], name="campaign_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} v{self.version}"
+
+
+class Treatment(models.Model):
+    """The part of a launched campaign that has a schedule of its own; number 0 is the default treatment."""
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="treatments")
+    number = models.SmallIntegerField(default=0)
+    next_run_at = models.DateTimeField(null=True, blank=True)  # when a tick must claim it; None: never again
+    next_occurrence_at = models.DateTimeField(null=True, blank=True)  # the nominal instant (the same, but for local time)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "number"], name="treatment_once")]
+        indexes = [
+            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="treatment_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.number}"
+
+
+class RunState(models.TextChoices):
+    """Pinpoint's activity states, and FREEZING while the audience is being computed."""
+
+    PENDING = "PENDING", _("Waiting")  # a later wave of a frozen occurrence
+    FREEZING = "FREEZING", _("Computing the audience")  # the API's INITIALIZING
+    RUNNING = "RUNNING", _("Sending")
+    CANCELLED = "CANCELLED", _("Cancelled")
+    COMPLETED = "COMPLETED", _("Completed")
+    FAILED = "FAILED", _("Failed")  # the API's COMPLETED with Result FAIL
+
+
+class Run(models.Model):
+    """One wave of one occurrence of a treatment. Its audience is frozen once."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="runs")
+    treatment = models.SmallIntegerField(default=0)
+    occurrence_at = models.DateTimeField()  # nominal
+    zone_wave = models.CharField(max_length=64, blank=True)  # IANA name; empty: one wave for all
+    state = models.CharField(max_length=9, choices=RunState.choices)
+    due_at = models.DateTimeField()
+    campaign_version = models.IntegerField()
+    content = models.JSONField(default=dict)  # what is sent, frozen with the audience
+    links = models.JSONField(default=list)  # link number → target as written
+    targeted = models.IntegerField(default=0)  # members at the freeze
+    frozen = models.IntegerField(default=0)  # of them, to be attempted
+    audience = AudienceField(null=True, blank=True)  # the frozen ones
+    epoch = models.IntegerField(default=0)  # of the lease on the freeze
+    lease_until = models.DateTimeField(null=True, blank=True)
+    failure = models.JSONField(null=True, blank=True)  # {"code", "params"}
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "treatment", "occurrence_at", "zone_wave"], name="run_once"),
+            models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="run_state_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=models.Q(state__in=["PENDING", "FREEZING", "RUNNING"]), name="run_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ExclusionReason(models.TextChoices):
+    """Why a member was not frozen: the names of Pinpoint's execution metrics (reference, section 10.4)."""
+
+    ENDPOINT_OPT_OUT = "ENDPOINT_OPT_OUT", _("Opted out")
+    ENDPOINT_INACTIVE = "ENDPOINT_INACTIVE", _("Inactive")
+    ENDPOINT_MISSING_ADDRESS = "ENDPOINT_MISSING_ADDRESS", _("No address")
+    ENDPOINT_CHANNEL_MISMATCH = "ENDPOINT_CHANNEL_MISMATCH", _("Another channel")
+    ENDPOINT_MISSING_TIMEZONE = "ENDPOINT_MISSING_TIMEZONE", _("No time zone")
+    TREATMENT_HOLDOUT = "TREATMENT_HOLDOUT", _("Held out")
+    DUPLICATE_ENDPOINT = "DUPLICATE_ENDPOINT", _("Address already in this run")
+    FILTERED_OUT_BY_SEGMENT = "FILTERED_OUT_BY_SEGMENT", _("Deleted since")
+
+
+class RunExclusion(models.Model):
+    """The members of a run who were left out for one reason; the sets are disjoint."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="exclusions")
+    reason = models.CharField(max_length=30, choices=ExclusionReason.choices)
+    members = AudienceField()
+    total = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "reason"], name="run_exclusion_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.reason}: {self.total}"
+
+
+class Outcome(models.TextChoices):
+    """How an attempt ended: Pinpoint's sixteen send statuses (section 6.5), and OPT_OUT for one that came after the freeze."""
+
+    SUCCESS = "SUCCESS", _("Sent")
+    FAILURE = "FAILURE", _("Failed")
+    FAILURE_PERMANENT = "FAILURE_PERMANENT", _("Refused for good")
+    TRANSIENT_FAILURE = "TRANSIENT_FAILURE", _("Refused for now, given up")
+    THROTTLED = "THROTTLED", _("Throttled")
+    UNKNOWN = "UNKNOWN", _("Unknown: not sent again")
+    OPT_OUT = "OPT_OUT", _("Opted out before it was sent")
+    EXPIRED = "EXPIRED", _("Out of time")
+    DAILY_CAP = "DAILY_CAP", _("Daily limit")
+    CAMPAIGN_CAP = "CAMPAIGN_CAP", _("Campaign limit")
+    QUIET_TIME = "QUIET_TIME", _("Quiet time")
+    HOLDOUT = "HOLDOUT", _("Held out")
+    DUPLICATE_ADDRESS = "DUPLICATE_ADDRESS", _("Address already in this run")
+    HOOK_FAILURE = "HOOK_FAILURE", _("Hook failed")
+    CUSTOM_DELIVERY_FAILURE = "CUSTOM_DELIVERY_FAILURE", _("Custom channel failed")
+    RECOMMENDATION_FAILURE = "RECOMMENDATION_FAILURE", _("Recommendation failed")
+    UNSUPPORTED_CHANNEL = "UNSUPPORTED_CHANNEL", _("Unsupported channel")
+
+
+class Slice(models.Model):
+    """Up to 1,000 frozen ids. Claimed by lease and epoch; cursors are positions in the ascending list of its ids.
+
+    ``done_cursor`` ≤ ``intent_cursor`` ≤ size. Ids before done have an outcome (or were deferred into a retry slice);
+    ids between the two were being sent, and after a crash end as UNKNOWN.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "OPEN", _("Open")
+        DONE = "DONE", _("Done")
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="slices")
+    number = models.IntegerField()
+    attempt = models.SmallIntegerField(default=0)  # 0: first try; a retry slice carries ids that were deferred
+    ids = AudienceField()
+    size = models.IntegerField()
+    state = models.CharField(max_length=4, choices=State.choices, default=State.OPEN)
+    epoch = models.IntegerField(default=0)
+    lease_owner = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    intent_cursor = models.IntegerField(default=0)
+    done_cursor = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="slice_once"),
+            models.CheckConstraint(
+                condition=models.Q(done_cursor__lte=models.F("intent_cursor"), intent_cursor__lte=models.F("size")),
+                name="slice_cursors_in_order",
+            ),
+        ]
+        indexes = [models.Index(fields=["run", "number"], condition=models.Q(state="OPEN"), name="slice_open")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.number}"
+
+
+class SliceOutcome(models.Model):
+    """Which of a slice's ids ended how. Grows in the transaction that moves ``done_cursor``."""
+
+    slice = models.ForeignKey(Slice, models.CASCADE, related_name="outcomes")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="+", db_index=False)
+    outcome = models.CharField(max_length=23, choices=Outcome.choices)
+    members = AudienceField()
+    total = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slice", "outcome"], name="slice_outcome_once")]
+        indexes = [models.Index(fields=["run", "outcome"], name="slice_outcome_by_run")]
+
+    def __str__(self) -> str:
+        return f"{self.slice_id} {self.outcome}: {self.total}"

@@ -1,0 +1,15 @@
+"""WSGI entry: hits (opens and clicks) are answered in front of Django, everything else by Django."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+django_application = get_wsgi_application()
+
+from analytics.hits.wsgi import hits_in_front_of  # noqa: E402  (needs Django's settings to be loaded)
+
+application = hits_in_front_of(django_application)

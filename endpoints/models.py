@@ -1,0 +1,139 @@
+"""Endpoints, their users, opt-outs, and the catalogue of attribute names."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from projects.models import Project
+
+
+class ChannelType(models.TextChoices):
+    """Pinpoint's thirteen."""
+
+    EMAIL = "EMAIL", _("E-mail")
+    SMS = "SMS", _("SMS")
+    VOICE = "VOICE", _("Voice")
+    PUSH = "PUSH", _("Push")
+    GCM = "GCM", "FCM"
+    APNS = "APNS", "APNs"
+    APNS_SANDBOX = "APNS_SANDBOX", "APNs sandbox"
+    APNS_VOIP = "APNS_VOIP", "APNs VoIP"
+    APNS_VOIP_SANDBOX = "APNS_VOIP_SANDBOX", "APNs VoIP sandbox"
+    ADM = "ADM", "ADM"
+    BAIDU = "BAIDU", "Baidu"
+    CUSTOM = "CUSTOM", _("Custom")
+    IN_APP = "IN_APP", _("In-app")
+
+
+class OptOut(models.TextChoices):
+    NONE = "NONE", _("Receives messages")
+    ALL = "ALL", _("Opted out")
+
+
+class EndpointStatus(models.TextChoices):
+    ACTIVE = "ACTIVE", _("Active")
+    INACTIVE = "INACTIVE", _("Inactive")
+
+
+class EndpointUser(models.Model):
+    """A person; ``attributes`` (name → list of texts) are shared by all of the person's endpoints."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    user_id = models.CharField(max_length=512)
+    attributes = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user_id"], name="endpoint_user_once")]
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class Endpoint(models.Model):
+    """An address of a person on a channel. Its primary key is what audiences hold."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    endpoint_id = models.CharField(max_length=512)  # the client's Id, as it was first written
+    endpoint_key = models.CharField(max_length=512)  # the same in lower case: Ids are case-insensitive
+    channel_type = models.CharField(max_length=17, choices=ChannelType.choices)
+    address = models.CharField(max_length=1024, blank=True)
+    address_key = models.CharField(max_length=1024, blank=True)  # what tells two addresses apart (e-mail: lower case)
+    opt_out = models.CharField(max_length=4, choices=OptOut.choices, default=OptOut.NONE)
+    status = models.CharField(max_length=8, choices=EndpointStatus.choices, default=EndpointStatus.ACTIVE)
+    user = models.ForeignKey(EndpointUser, models.SET_NULL, null=True, blank=True, related_name="endpoints")
+    attributes = models.JSONField(default=dict)  # name → list of texts
+    metrics = models.JSONField(default=dict)  # name → number
+    demographic = models.JSONField(default=dict)  # AppVersion, Locale, Make, Model, ModelVersion, Platform, PlatformVersion, Timezone
+    location = models.JSONField(default=dict)  # City, Country, Latitude, Longitude, PostalCode, Region
+    cohort_id = models.SmallIntegerField()  # 0–99
+    request_id = models.CharField(max_length=64, blank=True)
+    effective_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "endpoint_key"], name="endpoint_once"),
+            models.CheckConstraint(condition=models.Q(cohort_id__range=(0, 99)), name="endpoint_cohort_in_range"),
+            models.CheckConstraint(condition=models.Q(opt_out__in=["NONE", "ALL"]), name="endpoint_opt_out_known"),
+            models.CheckConstraint(condition=models.Q(status__in=["ACTIVE", "INACTIVE"]), name="endpoint_status_known"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="endpoint_by_project"),
+            models.Index(fields=["project", "channel_type", "address_key"], name="endpoint_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.endpoint_id
+
+
+class OptOutEntry(models.Model):
+    """Who opted out (or in again), when, and by what way. Written with the change itself."""
+
+    class Source(models.TextChoices):
+        LINK = "LINK", _("Unsubscribe page")
+        ONE_CLICK = "ONE_CLICK", _("One-click unsubscribe")
+        IMPORT = "IMPORT", _("Import")
+        CONSOLE = "CONSOLE", _("Console")
+        API = "API", _("API")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="opt_out_entries")
+    opt_out = models.CharField(max_length=4, choices=OptOut.choices)
+    source = models.CharField(max_length=9, choices=Source.choices)
+    campaign_id = models.BigIntegerField(null=True, blank=True)
+    run_id = models.BigIntegerField(null=True, blank=True)
+    actor_id = models.BigIntegerField(null=True, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "opt-out entries"
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.opt_out} {self.at}"
+
+
+class AttributeKind(models.TextChoices):
+    ATTRIBUTE = "ATTRIBUTE", _("Endpoint attribute")
+    USER_ATTRIBUTE = "USER_ATTRIBUTE", _("User attribute")
+    METRIC = "METRIC", _("Metric")
+
+
+class AttributeName(models.Model):
+    """The catalogue: which attribute names a project has seen (at most 250). Written with the endpoints."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=14, choices=AttributeKind.choices)
+    name = models.CharField(max_length=50)
+    looks_like_date = models.BooleanField(default=False)  # most of the values seen are ISO 8601 instants or dates
+    first_seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "kind", "name"], name="attribute_name_once")]
+
+    def __str__(self) -> str:
+        return self.name

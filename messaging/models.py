@@ -1,0 +1,53 @@
+"""Senders, and the built-in mailbox of practice mode."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from projects.models import Project
+
+
+class Sender(models.Model):
+    """A name and an address that messages come from."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=64, blank=True)
+    address = models.EmailField(_("address"))
+    verified_at = models.DateTimeField(null=True, blank=True)
+    token_hash = models.CharField(max_length=64, blank=True)  # of the newest mailed link
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "address"], name="sender_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+    @property
+    def is_verified(self) -> bool:
+        return self.verified_at is not None
+
+
+class MailboxMessage(models.Model):
+    """A message that the built-in mailbox took by SMTP. The last 1,000 of a project are kept whole."""
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")  # None: the console's own mails
+    recipient = models.EmailField()
+    mail_from = models.CharField(max_length=320)
+    subject = models.CharField(max_length=998, blank=True)
+    raw = models.BinaryField()
+    received_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "-id"], name="mailbox_by_project"),
+            models.Index(fields=["project", "recipient"], name="mailbox_by_recipient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} → {self.recipient}"

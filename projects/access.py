@@ -1,0 +1,52 @@
+"""The first line of each view: the project, or 404 for a stranger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
+
+from projects.models import Member, Project, Role, User
+
+_RANK = {Role.VIEWER: 0, Role.MARKETER: 1, Role.OWNER: 2}
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a logged-in member may do in a project."""
+
+    project: Project
+    user: User
+    role: Role
+
+    @property
+    def can_edit(self) -> bool:
+        return _RANK[self.role] >= _RANK[Role.MARKETER]
+
+    @property
+    def can_administer(self) -> bool:
+        return self.role == Role.OWNER
+
+
+def project_or_404(request: HttpRequest, project_id: str, *, at_least: Role = Role.VIEWER) -> Access:
+    """The project with this public id, for the logged-in member who asks.
+
+    Raises ``Http404`` for whoever is no member (so that a stranger can't tell whether it exists) and ``PermissionDenied``
+    for a member whose role does not suffice. The access is kept on the request for the navigation.
+    """
+    if not isinstance(request.user, User):
+        raise Http404
+    member = (
+        Member.objects.select_related("project")
+        .filter(project__public_id=project_id, project__deleted_at=None, user=request.user)
+        .first()
+    )
+    if member is None:
+        raise Http404
+    access = Access(project=member.project, user=request.user, role=Role(member.role))
+    request.access = access  # type: ignore[attr-defined]
+    if _RANK[access.role] < _RANK[at_least]:
+        raise PermissionDenied(_("Your role in this project allows looking, not changing. Ask an owner for another role."))
+    return access

@@ -1,0 +1,194 @@
+"""Segments and their versions, S3 connections, and import jobs with their pieces and refused lines."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from core.audience import AudienceField
+from core.ids import public_id
+from projects.models import Project
+
+
+class SegmentType(models.TextChoices):
+    DIMENSIONAL = "DIMENSIONAL", _("Dynamic")
+    IMPORT = "IMPORT", _("Imported")
+
+
+class Segment(models.Model):
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    name = models.CharField(_("name"), max_length=128)
+    segment_type = models.CharField(max_length=11, choices=SegmentType.choices)
+    version = models.IntegerField(default=1)  # the newest
+    is_listed = models.BooleanField(default=True)  # False: made inside a campaign's wizard, shown only there
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(segment_type__in=["DIMENSIONAL", "IMPORT"]), name="segment_type_known")
+        ]
+        indexes = [models.Index(fields=["project", "-id"], name="segment_by_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentVersion(models.Model):
+    """One saved definition. Never changed; a campaign pins its number."""
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="versions")
+    version = models.IntegerField()
+    document = models.JSONField(default=dict)  # Pinpoint's WriteSegmentRequest without the name, and our `Pabal` member
+    import_definition = models.JSONField(null=True, blank=True)  # Pinpoint's SegmentImportResource, for IMPORT
+    members = AudienceField(null=True, blank=True)  # for IMPORT
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["segment", "version"], name="segment_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} v{self.version}"
+
+
+class Connection(models.Model):
+    """How to reach a bucket. The secret key is sealed and never shown again."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=64)
+    region = models.CharField(_("region"), max_length=32, default="ap-northeast-2")
+    endpoint_url = models.CharField(_("endpoint URL"), max_length=300, blank=True)  # empty: AWS itself (or S3_ENDPOINT_URL)
+    access_key_id = models.CharField(_("access key id"), max_length=128)
+    sealed_secret_access_key = models.TextField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="connection_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JobStatus(models.TextChoices):
+    """Pinpoint's, in their order."""
+
+    CREATED = "CREATED", _("Created")
+    PREPARING_FOR_INITIALIZATION = "PREPARING_FOR_INITIALIZATION", _("Preparing")
+    INITIALIZING = "INITIALIZING", _("Checking the files")
+    PROCESSING = "PROCESSING", _("Importing")
+    PENDING_JOB = "PENDING_JOB", _("Waiting")
+    COMPLETING = "COMPLETING", _("Making the segment")
+    COMPLETED = "COMPLETED", _("Completed")
+    FAILING = "FAILING", _("Failing")
+    FAILED = "FAILED", _("Failed")
+
+
+class ImportJob(models.Model):
+    class Source(models.TextChoices):
+        S3 = "S3", "S3"
+        UPLOAD = "UPLOAD", _("Upload")
+
+    class Format(models.TextChoices):
+        CSV = "CSV", "CSV"
+        JSON = "JSON", _("JSON lines")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    segment_name = models.CharField(_("segment name"), max_length=128, blank=True)
+    source = models.CharField(max_length=6, choices=Source.choices)
+    s3_url = models.CharField(_("S3 address"), max_length=1100, blank=True)
+    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
+    upload_key = models.CharField(max_length=300, blank=True)  # name in the default storage
+    upload_name = models.CharField(max_length=255, blank=True)  # as the marketer's computer called it
+    format = models.CharField(_("format"), max_length=4, choices=Format.choices)
+    register_endpoints = models.BooleanField(default=True)
+    define_segment = models.BooleanField(default=True)
+    segment = models.ForeignKey(Segment, models.SET_NULL, null=True, blank=True, related_name="import_jobs")
+    status = models.CharField(max_length=28, choices=JobStatus.choices, default=JobStatus.CREATED)
+    epoch = models.IntegerField(default=0)  # of the lease on the job's own steps (initialising, completing)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    bytes_total = models.BigIntegerField(default=0)
+    total_pieces = models.IntegerField(default=0)
+    completed_pieces = models.IntegerField(default=0)
+    failed_pieces = models.IntegerField(default=0)
+    total_processed = models.BigIntegerField(default=0)  # lines read, refused ones included
+    total_failures = models.BigIntegerField(default=0)
+    failure = models.JSONField(null=True, blank=True)  # why the whole job was refused: {"code", "params"}
+    notes = models.JSONField(default=list)  # [{"code", "params"}]: skipped files, ignored columns
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "-id"], name="import_job_by_project"),
+            models.Index(
+                fields=["id"], condition=~models.Q(status__in=["COMPLETED", "FAILED"]), name="import_job_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
+
+
+class ImportPiece(models.Model):
+    """A file, or a span of lines of a big one. One transaction imports it; a killed worker's piece is taken over."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        DONE = "DONE", _("Done")
+        FAILED = "FAILED", _("Failed")
+
+    job = models.ForeignKey(ImportJob, models.CASCADE, related_name="pieces")
+    number = models.IntegerField()
+    file_name = models.CharField(max_length=1100)  # S3 key, or the storage name
+    etag = models.CharField(max_length=100, blank=True)  # pinned: a file that changes while it is read is refused
+    start_byte = models.BigIntegerField()  # of the first data line
+    end_byte = models.BigIntegerField()  # exclusive
+    first_line = models.BigIntegerField()  # line number, counted from 1, of the line at start_byte
+    header = models.JSONField(default=list)  # the columns, for CSV
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
+    epoch = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    bytes_read = models.BigIntegerField(default=0)  # for the progress bar; moves outside the piece's transaction
+    processed = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    members = AudienceField(null=True, blank=True)
+    failure = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="import_piece_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.number}"
+
+
+class RefusedLine(models.Model):
+    """A line that was not taken, with the reason. Written with its piece, never lost."""
+
+    job = models.ForeignKey(ImportJob, models.CASCADE, related_name="refused_lines", db_index=False)
+    piece = models.ForeignKey(ImportPiece, models.CASCADE, related_name="+")
+    file_name = models.CharField(max_length=1100)
+    line_number = models.BigIntegerField()
+    column = models.CharField(max_length=200, blank=True)
+    code = models.CharField(max_length=40)
+    params = models.JSONField(default=dict)
+    line = models.TextField()  # as it stood in the file, without its line end
+
+    class Meta:
+        indexes = [models.Index(fields=["job", "id"], name="refused_line_by_job")]
+
+    def __str__(self) -> str:
+        return f"{self.file_name}:{self.line_number} {self.code}"
