@@ -40,9 +40,7 @@ class Campaign(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["project", "-id"], name="campaign_by_project")]
-        constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=CampaignState.values), name="campaign_state_known")
-        ]
+        constraints = [models.CheckConstraint(condition=models.Q(state__in=CampaignState.values), name="campaign_state_known")]
 
     def __str__(self) -> str:
         return self.name
@@ -81,9 +79,7 @@ class Treatment(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "number"], name="treatment_once")]
-        indexes = [
-            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="treatment_due")
-        ]
+        indexes = [models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="treatment_due")]
 
     def __str__(self) -> str:
         return f"{self.campaign_id}/{self.number}"
@@ -130,9 +126,7 @@ class Run(models.Model):
             models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="run_state_known"),
         ]
         indexes = [
-            models.Index(
-                fields=["due_at"], condition=models.Q(state__in=["PENDING", "FREEZING", "RUNNING"]), name="run_open"
-            )
+            models.Index(fields=["due_at"], condition=models.Q(state__in=["PENDING", "FREEZING", "RUNNING"]), name="run_open")
         ]
 
     def __str__(self) -> str:

@@ -67,7 +67,9 @@ class Endpoint(models.Model):
     user = models.ForeignKey(EndpointUser, models.SET_NULL, null=True, blank=True, related_name="endpoints")
     attributes = models.JSONField(default=dict)  # name → list of texts
     metrics = models.JSONField(default=dict)  # name → number
-    demographic = models.JSONField(default=dict)  # AppVersion, Locale, Make, Model, ModelVersion, Platform, PlatformVersion, Timezone
+    demographic = models.JSONField(
+        default=dict
+    )  # AppVersion, Locale, Make, Model, ModelVersion, Platform, PlatformVersion, Timezone
     location = models.JSONField(default=dict)  # City, Country, Latitude, Longitude, PostalCode, Region
     cohort_id = models.SmallIntegerField()  # 0–99
     request_id = models.CharField(max_length=64, blank=True)

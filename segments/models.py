@@ -130,9 +130,7 @@ class ImportJob(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["project", "-id"], name="import_job_by_project"),
-            models.Index(
-                fields=["id"], condition=~models.Q(status__in=["COMPLETED", "FAILED"]), name="import_job_open"
-            ),
+            models.Index(fields=["id"], condition=~models.Q(status__in=["COMPLETED", "FAILED"]), name="import_job_open"),
         ]
 
     def __str__(self) -> str:
