@@ -1,0 +1,29 @@
+"""An event as it is written: one flat row."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A fact about an endpoint. ``id`` and ``occurred_at`` are made where it happens, so that writing it twice is seen.
+
+    ``kind``, ``hit_class`` and ``source_kind`` are the numbers of ``analytics.models``; ``data`` must be JSON.
+    """
+
+    id: uuid.UUID
+    occurred_at: datetime.datetime
+    project_id: int
+    endpoint_id: int
+    kind: int
+    hit_class: int = 0
+    source_kind: int = 0
+    source_id: int | None = None
+    run_id: int | None = None
+    treatment: int = 0
+    link_number: int | None = None
+    data: dict[str, Any] | None = None

@@ -1,0 +1,104 @@
+"""Numbers and people, read from counters and reach; never by counting events."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Sum
+
+from analytics.models import Counter, Event, EventKind, HitClass, Reach
+from core.audience import Audience
+
+# Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
+COUNTED = (HitClass.PERSON, HitClass.PROXY)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """Events of a run. The unique ones count endpoints, the others events."""
+
+    sent: int = 0
+    delivered: int = 0
+    bounces: int = 0
+    complaints: int = 0
+    opens: int = 0
+    unique_opens: int = 0
+    clicks: int = 0
+    unique_clicks: int = 0
+    unsubscribes: int = 0
+    unique_unsubscribes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One event of an endpoint, for a page."""
+
+    at: datetime.datetime
+    event_type: str
+    run_id: int | None
+    hit_class: str
+    data: dict[str, Any]
+
+
+def run_counts(*, project_id: int, run_ids: Sequence[int]) -> dict[int, RunCounts]:
+    """The counts of each of these runs (all zero where nothing happened). Two queries."""
+    totals: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    rows = (
+        Counter.objects.filter(project_id=project_id, run_id__in=run_ids, hit_class__in=(HitClass.NONE, *COUNTED))
+        .values_list("run_id", "kind")
+        .annotate(sum=Sum("total"))
+    )
+    for run_id, kind, total in rows:
+        totals[run_id][kind] += total
+    unique: dict[int, dict[int, Audience]] = defaultdict(lambda: defaultdict(Audience))
+    for reach_row in _reach_rows(project_id, run_ids, COUNTED):
+        unique[reach_row.run_id][reach_row.kind] |= reach_row.members
+    return {run_id: _counts(totals[run_id], unique[run_id]) for run_id in run_ids}
+
+
+def _counts(total: dict[int, int], unique: dict[int, Audience]) -> RunCounts:
+    return RunCounts(
+        sent=total[EventKind.EMAIL_SEND],
+        delivered=total[EventKind.EMAIL_DELIVERED],
+        bounces=total[EventKind.EMAIL_HARDBOUNCE] + total[EventKind.EMAIL_SOFTBOUNCE],
+        complaints=total[EventKind.EMAIL_COMPLAINT],
+        opens=total[EventKind.EMAIL_OPEN],
+        unique_opens=len(unique[EventKind.EMAIL_OPEN]),
+        clicks=total[EventKind.EMAIL_CLICK],
+        unique_clicks=len(unique[EventKind.EMAIL_CLICK]),
+        unsubscribes=total[EventKind.EMAIL_UNSUBSCRIBE],
+        unique_unsubscribes=len(unique[EventKind.EMAIL_UNSUBSCRIBE]),
+    )
+
+
+def reach(
+    *, project_id: int, run_ids: Sequence[int], kind: EventKind, link_number: int = -1, classes: Iterable[HitClass] = COUNTED
+) -> Audience:
+    """The endpoints that did it in any of these runs (link −1: any link)."""
+    rows = _reach_rows(project_id, run_ids, classes, link_number).filter(kind=kind)
+    return Audience.union(row.members for row in rows)
+
+
+def _reach_rows(project_id: int, run_ids: Sequence[int], classes: Iterable[HitClass], link_number: int = -1) -> Any:
+    return Reach.objects.filter(
+        project_id=project_id, run_id__in=run_ids, hit_class__in=list(classes), link_number=link_number
+    ).only("run_id", "kind", "members")
+
+
+def endpoint_events(*, project_id: int, endpoint_id: int, limit: int = 100) -> list[EventLine]:
+    """The newest events of an endpoint, newest first."""
+    events = Event.objects.filter(project_id=project_id, endpoint_id=endpoint_id).order_by("-occurred_at", "-id")[:limit]
+    return [
+        EventLine(
+            at=event.occurred_at,
+            event_type=EventKind(event.kind).label,
+            run_id=event.run_id,
+            hit_class=HitClass(event.hit_class).label,
+            data=event.data or {},
+        )
+        for event in events
+    ]

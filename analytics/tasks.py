@@ -1,0 +1,19 @@
+"""The events queue: hits into the table, months ahead."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from analytics.hits import drain
+from analytics.services import partitions
+from core import clock
+
+
+@shared_task(name="analytics.drain_hits")
+def drain_hits() -> None:
+    drain.drain_hits()
+
+
+@shared_task(name="analytics.tick_partitions")
+def tick_partitions() -> None:
+    partitions.ensure_partitions(now=clock.now())
