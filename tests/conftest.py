@@ -1,4 +1,4 @@
-"""Fixtures for every test. The servers are real: ``make test`` starts them (console/embedded); DATABASE_URL and REDIS_URL name them."""
+"""Fixtures for every test. The servers are real: `make test` starts them, DATABASE_URL and REDIS_URL name them."""
 
 from __future__ import annotations
 
