@@ -105,7 +105,7 @@ def read_csv(
             return
         except csv.Error:
             number, raw = lines.take()
-            yield Refused(line=number, column="", code="nul" if "\0" in raw else "stray_quote", params={}, raw=raw)
+            yield _stray(number, raw, columns, takers)
             continue
         number, raw = lines.take()
         if not cells:
@@ -119,7 +119,18 @@ def read_csv(
             yield row
 
 
-def _fill(row: Row, cells: list[str], columns: Sequence[Column], takers: list[Any]) -> None:
+def _stray(number: int, raw: str, columns: Sequence[Column], takers: list[Any]) -> Refused:
+    """A line that strict CSV can't be: read leniently, it may show a fault that says more than the quotation mark."""
+    try:
+        _fill(Row(line=number, raw=raw), next(csv.reader([raw])), columns, takers, check_address=True)
+    except LineRefused as refusal:
+        return Refused(line=number, column=refusal.column, code=refusal.code, params=refusal.params, raw=raw)
+    except (csv.Error, StopIteration):
+        pass  # not even leniently
+    return Refused(line=number, column="", code="nul" if "\0" in raw else "stray_quote", params={}, raw=raw)
+
+
+def _fill(row: Row, cells: list[str], columns: Sequence[Column], takers: list[Any], *, check_address: bool = False) -> None:
     if len(cells) != len(columns):
         raise LineRefused("columns", found=len(cells), expected=len(columns))
     if "\n" in row.raw or "\r" in row.raw:
@@ -130,6 +141,8 @@ def _fill(row: Row, cells: list[str], columns: Sequence[Column], takers: list[An
         if cell:
             taker(row, cell, column)
     _check_whole(row)
+    if check_address and row.address and row.channel:
+        rules.check_address(row.address, row.channel)
 
 
 def _check_whole(row: Row) -> None:
