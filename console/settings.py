@@ -193,6 +193,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; a tick every second needs a beat that wakes as often
 CELERY_TIMEZONE = "UTC"
+SEND_LEASE_SECONDS = env.float("SEND_LEASE_SECONDS", default=30.0)  # a dead worker's slice is taken over after so long
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     # `expires` drops the ticks that pile up while no worker listens: one of them is as good as all.
@@ -201,7 +202,7 @@ CELERY_BEAT_SCHEDULE = {
     "segments.tick_imports": {"task": "segments.tick_imports", "schedule": 2.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
-    "messaging.tick_mailbox": {"task": "messaging.tick_mailbox", "schedule": 60.0, "options": {"expires": 50}},
+    "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 # -- safety -----------------------------------------------------------------------------------------------------------

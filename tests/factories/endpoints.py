@@ -29,3 +29,21 @@ def make_endpoint(
     values.setdefault("endpoint_key", str(values["endpoint_id"]).lower())
     values.setdefault("address_key", str(values["address"]).lower())
     return Endpoint.objects.create(project=project, user=user, **values)
+
+
+def make_members(*, project: Project, count: int) -> list[int]:
+    """Many active e-mail endpoints, each with a user who has a name; returns their ids."""
+    first = next(_number) * 1_000_000
+    numbers = range(first, first + count)
+    users = EndpointUser.objects.bulk_create(
+        EndpointUser(project=project, user_id=f"u{n}", attributes={"MBR_FULLNM": [f"회원{n}"]}) for n in numbers
+    )
+    made = Endpoint.objects.bulk_create(
+        Endpoint(
+            project=project, user=user, endpoint_id=f"m{n}", endpoint_key=f"m{n}", channel_type="EMAIL",
+            address=f"m{n}@example.com", address_key=f"m{n}@example.com", cohort_id=n % 100,
+            effective_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        )
+        for n, user in zip(numbers, users, strict=True)
+    )  # fmt: skip
+    return [endpoint.pk for endpoint in made]

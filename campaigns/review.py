@@ -1,0 +1,151 @@
+"""What is missing or odd before a launch: errors forbid it, warnings don't. Each names the wizard's step that mends it."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from campaigns import schedule
+from campaigns.models import Campaign
+from campaigns.sending.message import content_of
+from core.errors import Refusal
+from endpoints import catalogue
+from endpoints.models import AttributeKind
+from messaging import queries as messaging_queries
+from messaging.rendering import MessageContent, TemplateError, compile_content, find_warnings
+from segments import queries as segment_queries
+from segments.models import Segment
+
+_KOREA = zoneinfo.ZoneInfo("Asia/Seoul")
+_NIGHT_FROM, _NIGHT_TO = 21, 8  # hours in Korea between which advertisements need a consent of their own (정보통신망법 제50조)
+_PREFIX = {
+    AttributeKind.ATTRIBUTE: "Attributes.",
+    AttributeKind.USER_ATTRIBUTE: "User.UserAttributes.",
+    AttributeKind.METRIC: "Metrics.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``step`` is the wizard's: name, segment, message or schedule."""
+
+    is_error: bool
+    code: str
+    message: str
+    step: str
+
+
+def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
+    """Everything to say about a campaign, errors first."""
+    found = [*_segment(campaign), *_message(campaign), *_schedule(campaign, now)]
+    return sorted(found, key=lambda finding: not finding.is_error)
+
+
+def _error(code: str, message: str, step: str) -> Finding:
+    return Finding(is_error=True, code=code, message=message, step=step)
+
+
+def _warning(code: str, message: str, step: str) -> Finding:
+    return Finding(is_error=False, code=code, message=message, step=step)
+
+
+def _segment(campaign: Campaign) -> Iterator[Finding]:
+    segment_id = campaign.document.get("SegmentId")
+    if not segment_id:
+        yield _error("no_segment", _("Choose whom the message goes to."), "segment")
+        return
+    try:
+        segment = segment_queries.get_segment(project=campaign.project, segment_id=segment_id)
+        counts = segment_queries.segment_counts(project=campaign.project, segment=segment)
+    except Segment.DoesNotExist:
+        yield _error("segment_gone", _("The segment was deleted. Choose another one."), "segment")
+    except Refusal as refusal:
+        yield _error("segment_broken", refusal.message, "segment")
+    else:
+        if counts.eligible == 0:
+            yield _warning("nobody", _("Nobody in the segment can be sent to right now."), "segment")
+
+
+def _message(campaign: Campaign) -> Iterator[Finding]:
+    message = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
+    content = content_of({"Message": message, "Pabal": campaign.document.get("Pabal", {})})
+    yield from _sender(campaign, content)
+    if not content.subject.strip():
+        yield _error("no_subject", _("Write a subject."), "message")
+    elif not content.subject.lstrip().startswith(("(광고)", "（광고）")):
+        yield _warning(
+            "no_ad_mark", _("The subject does not begin with “(광고)”. Korean law asks for it in every advertisement."), "message"
+        )
+    if not content.html.strip() and not content.text.strip():
+        yield _error("no_body", _("Write the message."), "message")
+        return
+    try:
+        program = compile_content(content)
+    except TemplateError as error:
+        yield _error("template", error.message, "message")
+        return
+    for warning in find_warnings(program=program, known_names=known_names(campaign)):
+        yield _warning(warning.code, warning.message, "message")
+
+
+def known_names(campaign: Campaign) -> list[str]:
+    """The custom variables that the project's data has."""
+    return [_PREFIX[AttributeKind(name.kind)] + name.name for name in catalogue.names(project=campaign.project)]
+
+
+def _sender(campaign: Campaign, content: MessageContent) -> Iterator[Finding]:
+    if not content.from_address:
+        yield _error("no_sender", _("Choose a sender."), "message")
+        return
+    usable = {sender.address for sender in messaging_queries.usable_senders(project=campaign.project)}
+    if content.from_address not in usable:
+        yield _error(
+            "sender_unusable", _("The sender %(address)s is not verified.") % {"address": content.from_address}, "message"
+        )
+
+
+def _schedule(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
+    document: dict[str, Any] = campaign.document
+    if not document.get("Schedule", {}).get("StartTime"):
+        yield _error("no_schedule", _("Choose when it is sent."), "schedule")
+        return
+    try:
+        plan = schedule.parse_schedule(
+            schedule=document["Schedule"],
+            pabal=document.get("Pabal", {}),
+            project_zone=campaign.project.time_zone,
+            launched_at=now,
+        )
+    except schedule.ScheduleRefused as refusal:
+        yield _error("schedule", refusal.message, "schedule")
+        return
+    yield from _plan(plan, now)
+
+
+def _plan(plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:
+    if plan.end is not None and plan.end <= plan.start:
+        yield _error("end_before_start", _("The end is before the start."), "schedule")
+        return
+    if plan.is_local:
+        coming = schedule.upcoming(plan, after=now - datetime.timedelta(hours=26), limit=5)
+        walls = [occurrence.wall for occurrence in coming]
+    else:
+        coming = schedule.upcoming(plan, after=now - datetime.timedelta(seconds=1), limit=5)
+        walls = [occurrence.at.astimezone(_KOREA).replace(tzinfo=None) for occurrence in coming]
+    if not coming:
+        yield _error("past", _("The start is in the past. Choose a later time, or “Now”."), "schedule")
+        return
+    night = next((wall for wall in walls if wall.hour >= _NIGHT_FROM or wall.hour < _NIGHT_TO), None)
+    if night is not None:
+        yield _warning(
+            "night",
+            _("It would be sent at night (%(time)s): between 21:00 and 08:00 in Korea an advertisement needs a separate consent.")
+            % {"time": date_format(night, "H:i")},
+            "schedule",
+        )

@@ -1,0 +1,89 @@
+"""Pinpoint's Schedule member, and what our ``Pabal`` member adds, as one frozen value."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from campaigns.schedule.zones import zone_of
+from core.errors import Refusal
+
+IMMEDIATE = "IMMEDIATE"
+
+
+class ScheduleRefused(Refusal):
+    """The schedule can't be read; the sentence says what is wrong."""
+
+
+class Frequency(enum.StrEnum):
+    ONCE = "ONCE"
+    HOURLY = "HOURLY"
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """``start`` and ``end`` are wall-clock times (naive) in ``zone``, or in each recipient's own zone with ``is_local``.
+
+    ``start_at`` is the first instant of a schedule that is not local.
+    """
+
+    frequency: Frequency
+    zone: datetime.tzinfo
+    zone_name: str
+    is_local: bool
+    is_immediate: bool
+    start: datetime.datetime
+    end: datetime.datetime | None
+    skips_missing_zone: bool = False
+    skips_past_zone: bool = False
+
+
+def parse_schedule(
+    *, schedule: Mapping[str, Any], pabal: Mapping[str, Any], project_zone: str, launched_at: datetime.datetime
+) -> Schedule:
+    """Read a campaign's schedule. "IMMEDIATE" starts at ``launched_at``. Raises ``ScheduleRefused``."""
+    zone_name = pabal.get("TimeZone") or schedule.get("Timezone") or project_zone
+    try:
+        zone = zone_of(zone_name)
+    except ValueError:
+        raise ScheduleRefused(_("“%(name)s” is not a time zone.") % {"name": zone_name}) from None
+    try:
+        frequency = Frequency(schedule.get("Frequency") or "ONCE")
+    except ValueError:
+        raise ScheduleRefused(_("“%(name)s” is not a frequency.") % {"name": schedule.get("Frequency")}) from None
+    is_local = bool(schedule.get("IsLocalTime"))
+    start_text = schedule.get("StartTime") or ""
+    is_immediate = start_text == IMMEDIATE
+    start = launched_at.astimezone(zone).replace(tzinfo=None) if is_immediate else _wall(start_text, zone, is_local=is_local)
+    end_text = schedule.get("EndTime") or ""
+    return Schedule(
+        frequency=frequency,
+        zone=zone,
+        zone_name=zone_name,
+        is_local=is_local and not is_immediate,
+        is_immediate=is_immediate,
+        start=start,
+        end=_wall(end_text, zone, is_local=is_local) if end_text else None,
+        skips_missing_zone=pabal.get("MissingTimeZone", "PROJECT") == "SKIP",
+        skips_past_zone=pabal.get("PastZone", "SEND") == "SKIP",
+    )
+
+
+def _wall(text: str, zone: datetime.tzinfo, *, is_local: bool) -> datetime.datetime:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise ScheduleRefused(_("“%(text)s” is not a time.") % {"text": text}) from None
+    if moment.tzinfo is None:
+        return moment
+    if is_local:
+        return moment.replace(tzinfo=None)  # Pinpoint's clients write a Z that means each recipient's own clock
+    return moment.astimezone(zone).replace(tzinfo=None)

@@ -1,0 +1,176 @@
+"""The freeze: a run's audience is computed once, and every member is frozen or excluded for exactly one reason."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from campaigns import lifecycle, schedule
+from campaigns.models import CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
+from campaigns.services import occurrences
+from core.audience import Audience
+from core.errors import Refusal
+from core.sql import bigint_array, id_set
+from endpoints import eligibility
+from segments import evaluation
+
+SLICE_SIZE = 1_000
+LEASE = datetime.timedelta(seconds=120)
+
+_HELD_OUT = """
+    SELECT e.id FROM unnest(%s::bigint[]) AS wanted(id)
+      JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %s
+     WHERE e.cohort_id < %s
+"""
+
+_log = logging.getLogger(__name__)
+Clock = Callable[[], datetime.datetime]
+
+
+@dataclass(slots=True)
+class Frozen:
+    """The members of a run or a wave: to be attempted, or left out by reason."""
+
+    audience: Audience
+    excluded: dict[str, Audience] = field(default_factory=dict)
+
+    @property
+    def targeted(self) -> int:
+        return len(self.audience) + sum(map(len, self.excluded.values()))
+
+    def only(self, members: Audience) -> Frozen:
+        parts = {reason: members & some for reason, some in self.excluded.items()}
+        return Frozen(self.audience & members, {reason: some for reason, some in parts.items() if some})
+
+
+def freeze_run(*, run_id: int, clock: Clock) -> None:
+    """Freeze a run that waits for it, if no other worker is at it. A freeze that was cut off left nothing and is done again."""
+    now = clock()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    held = Run.objects.filter(free, pk=run_id, state=RunState.FREEZING)
+    if not held.update(epoch=F("epoch") + 1, lease_until=now + LEASE, started_at=now):
+        return
+    run = Run.objects.select_related("campaign", "campaign__project").get(pk=run_id)
+    try:
+        frozen = _compute(run)
+    except (Refusal, ValueError) as refusal:
+        _fail(run, str(refusal), clock())
+        return
+    plan = occurrences.schedule_of(
+        campaign=run.campaign, document=run.campaign.document, launched_at=run.campaign.launched_at or now
+    )
+    with transaction.atomic():
+        mine = Run.objects.select_for_update().filter(pk=run.pk, epoch=run.epoch, state=RunState.FREEZING).first()
+        if mine is None:
+            return
+        if plan.is_local:
+            _write_waves(run, frozen, plan, clock())
+        else:
+            _write(run, frozen, state=RunState.RUNNING)
+
+
+def _compute(run: Run) -> Frozen:
+    document = run.campaign.document
+    members = evaluation.evaluate_segment(
+        project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion")
+    )
+    channel = document.get("Pabal", {}).get("Channel", "EMAIL")
+    divided = eligibility.eligibility(project_id=run.project_id, members=members, channel=channel)
+    frozen = Frozen(divided.eligible, dict(divided.excluded))
+    percent = int(document.get("HoldoutPercent") or 0)
+    if percent:
+        held = id_set(_HELD_OUT, [bigint_array(frozen.audience), run.project_id, percent])
+        frozen = Frozen(frozen.audience - held, frozen.excluded | {ExclusionReason.TREATMENT_HOLDOUT.value: held})
+    return frozen
+
+
+def content_of(document: dict[str, Any]) -> dict[str, Any]:
+    """What a run sends: the message, as it stands now."""
+    return {"Message": document["MessageConfiguration"]["EmailMessage"], "Pabal": document.get("Pabal", {})}
+
+
+def _write(run: Run, frozen: Frozen, *, state: str) -> None:
+    Slice.objects.bulk_create(
+        (
+            Slice(run=run, number=number, ids=Audience(ids), size=len(ids))
+            for number, ids in enumerate(frozen.audience.chunks(SLICE_SIZE))
+        ),
+        batch_size=200,
+    )
+    RunExclusion.objects.bulk_create(
+        RunExclusion(run=run, reason=reason, members=some, total=len(some)) for reason, some in frozen.excluded.items() if some
+    )
+    Run.objects.filter(pk=run.pk).update(
+        state=state,
+        audience=frozen.audience,
+        frozen=len(frozen.audience),
+        targeted=frozen.targeted,
+        content=content_of(run.campaign.document),
+        lease_until=None,
+    )
+
+
+def _write_waves(run: Run, frozen: Frozen, plan: schedule.Schedule, now: datetime.datetime) -> None:
+    """One run for each zone. The carrier of the occurrence becomes the wave of those who have none, or goes."""
+    occurrence = _occurrence(run, plan)
+    everyone = Audience.union([frozen.audience, *frozen.excluded.values()])
+    by_zone = eligibility.zones(project_id=run.project_id, members=everyone)
+    homeless = by_zone.pop("", Audience())
+    if homeless and not plan.skips_missing_zone:
+        name = run.campaign.project.time_zone
+        by_zone[name] = by_zone.get(name, Audience()) | homeless
+        homeless = Audience()
+    skipped = homeless
+    for name in sorted(by_zone):
+        due_at = schedule.wave_due_at(plan, occurrence=occurrence, zone=schedule.zone_of(name), now=now)
+        if due_at is None:
+            skipped = skipped | by_zone[name]
+            continue
+        wave = Run.objects.create(
+            project_id=run.project_id, campaign=run.campaign, treatment=run.treatment, occurrence_at=run.occurrence_at,
+            zone_wave=name, state=RunState.PENDING, due_at=due_at, campaign_version=run.campaign_version, created_at=now,
+        )  # fmt: skip
+        _write(wave, frozen.only(by_zone[name]), state=RunState.PENDING)
+    _write(run, _all_excluded(frozen.only(skipped)), state=RunState.RUNNING)
+
+
+def _all_excluded(frozen: Frozen) -> Frozen:
+    excluded = dict(frozen.excluded)
+    if frozen.audience:
+        excluded[ExclusionReason.ENDPOINT_MISSING_TIMEZONE.value] = frozen.audience
+    return Frozen(Audience(), excluded)
+
+
+def _occurrence(run: Run, plan: schedule.Schedule) -> schedule.Occurrence:
+    wall = run.occurrence_at.astimezone(schedule.EARLIEST).replace(tzinfo=None)
+    return schedule.Occurrence(number=0, wall=wall, at=run.occurrence_at)
+
+
+def start_waves(*, now: datetime.datetime) -> list[int]:
+    """Waves whose hour has come begin; returns their ids."""
+    due = list(
+        Run.objects.filter(state=RunState.PENDING, due_at__lte=now)
+        .exclude(campaign__state=CampaignState.PAUSED)
+        .values_list("pk", flat=True)
+    )
+    started = []
+    for run_id in due:
+        if Run.objects.filter(pk=run_id, state=RunState.PENDING).update(state=RunState.RUNNING, started_at=now):
+            started.append(run_id)
+    return started
+
+
+def _fail(run: Run, reason: str, now: datetime.datetime) -> None:
+    _log.error("run %s of campaign %s failed: %s", run.public_id, run.campaign.public_id, reason)
+    with transaction.atomic():
+        mine = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.FREEZING)
+        if mine.update(
+            state=RunState.FAILED, failure={"code": "freeze", "params": {"reason": reason}}, completed_at=now, lease_until=None
+        ):
+            lifecycle.move(campaign_id=run.campaign_id, to=CampaignState.INVALID, updated_at=now)

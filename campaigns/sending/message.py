@@ -1,0 +1,58 @@
+"""The message of a run: compiled once from the frozen content, built for each recipient."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+from typing import Any
+
+from analytics.links import RunLinks
+from campaigns.models import Run
+from endpoints.queries import EndpointRow
+from messaging.delivery import OutgoingMessage
+from messaging.rendering import MessageContent, MimeBuilder, compile_content, render
+from messaging.rendering.mime import ascii_address
+
+
+def content_of(content: dict[str, Any]) -> MessageContent:
+    """The renderer's content from Pinpoint's EmailMessage and our ``Pabal`` member."""
+    message, pabal = content["Message"], content.get("Pabal", {})
+    name, address = email.utils.parseaddr(message.get("FromAddress", ""))
+    return MessageContent(
+        from_address=address,
+        from_name=name,
+        reply_to=pabal.get("ReplyTo", ""),
+        subject=message.get("Title", ""),
+        preheader=pabal.get("Preheader", ""),
+        html=message.get("HtmlBody", ""),
+        text=message.get("Body", ""),
+        defaults=pabal.get("DefaultSubstitutions", {}),
+    )
+
+
+class RunMessage:
+    """Builds a run's messages; raises ``TemplateError`` when it is made, never later."""
+
+    def __init__(self, *, run: Run, links: RunLinks) -> None:
+        content = content_of(run.content)
+        self._program = compile_content(content)
+        self._links = links
+        self._run_id = run.public_id
+        self._sender = ascii_address(content.from_address)
+        self._mime = MimeBuilder(
+            content=content,
+            project_id=run.project.public_id,
+            run_id=run.public_id,
+            campaign_id=run.campaign.public_id,
+            list_name=run.project.name,
+        )
+
+    @property
+    def links(self) -> list[str]:
+        return self._program.links
+
+    def build(self, *, row: EndpointRow, now: datetime.datetime) -> OutgoingMessage:
+        """Raises ``ValueError`` for an address that no header can carry."""
+        rendered = render(self._program, document=row.document, links=self._links, endpoint_id=row.id)
+        data = self._mime.build(rendered=rendered, recipient=row.address, message_id=f"{self._run_id}.{row.id}", now=now)
+        return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from=self._sender, data=data)

@@ -1,0 +1,146 @@
+"""The rows of the send protocol. Every UPDATE of a slice states the epoch: a worker that lost its lease moves nothing."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max
+
+from analytics.events import EventRow
+from analytics.services.record import record_events
+from campaigns.models import Run, Slice, SliceOutcome
+from core.audience import Audience
+
+BACK_OFF = tuple(datetime.timedelta(seconds=s) for s in (60, 300, 900, 3600, 4 * 3600))  # before the 2nd … 6th attempt
+
+_CLAIM = """
+    UPDATE campaigns_slice SET epoch = epoch + 1, lease_owner = %(owner)s, lease_until = %(until)s
+     WHERE id = (
+           SELECT id FROM campaigns_slice
+            WHERE run_id = %(run)s AND state = 'OPEN' AND (lease_until IS NULL OR lease_until < %(now)s)
+              AND (not_before IS NULL OR not_before <= %(now)s)
+            ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING id, epoch, attempt, ids, intent_cursor, done_cursor
+"""
+# The kill switches are read where the intent is committed: a paused or deleted campaign sends not one small batch more.
+_INTEND = """
+    UPDATE campaigns_slice s SET intent_cursor = %(end)s, lease_until = %(until)s
+      FROM campaigns_run r JOIN campaigns_campaign c ON c.id = r.campaign_id
+     WHERE s.id = %(slice)s AND s.epoch = %(epoch)s AND s.done_cursor = %(start)s AND s.intent_cursor = %(start)s
+       AND r.id = s.run_id AND r.state = 'RUNNING' AND c.state IN ('EXECUTING', 'PENDING_NEXT_RUN')
+       AND NOT EXISTS (SELECT 1 FROM projects_installation WHERE sending_paused_at IS NOT NULL)
+"""
+
+
+class LeaseLost(Exception):
+    """Another worker has the slice; this one must write nothing more of it."""
+
+
+@dataclass(slots=True)
+class HeldSlice:
+    """A slice that this worker holds: its ids in ascending order, and the cursors."""
+
+    id: int
+    run_id: int
+    epoch: int
+    attempt: int
+    ids: list[int]
+    intent: int
+    done: int
+
+
+def lease_until(now: datetime.datetime) -> datetime.datetime:
+    return now + datetime.timedelta(seconds=settings.SEND_LEASE_SECONDS)
+
+
+def claim(*, run_id: int, owner: str, now: datetime.datetime) -> HeldSlice | None:
+    """Take the next free slice of a run under a new epoch, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"owner": owner, "until": lease_until(now), "run": run_id, "now": now})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    slice_id, epoch, attempt, ids, intent, done = row
+    return HeldSlice(
+        id=slice_id, run_id=run_id, epoch=epoch, attempt=attempt, ids=list(Audience.from_bytes(ids)), intent=intent, done=done
+    )
+
+
+def intend(*, held: HeldSlice, end: int, now: datetime.datetime) -> bool:
+    """Commit the intent to attempt the ids up to ``end``; False when the run was paused or cancelled, or the lease is lost."""
+    given: dict[str, Any] = {"end": end, "until": lease_until(now), "slice": held.id, "epoch": held.epoch, "start": held.done}
+    with connection.cursor() as cursor:
+        cursor.execute(_INTEND, given)
+        if cursor.rowcount != 1:
+            return False
+    held.intent = end
+    return True
+
+
+def take_back(*, held: HeldSlice, not_before: datetime.datetime) -> None:
+    """Undo an intent of which nothing was begun (no server could be reached), and give the slice back for later."""
+    mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done)
+    mine.update(intent_cursor=held.done, lease_until=None, lease_owner="", not_before=not_before)
+
+
+def release(*, held: HeldSlice) -> None:
+    """Give a slice back as it stands."""
+    Slice.objects.filter(pk=held.id, epoch=held.epoch).update(lease_until=None, lease_owner="")
+
+
+def finish(
+    *,
+    held: HeldSlice,
+    end: int,
+    outcomes: Mapping[str, Sequence[int]],
+    deferred: Sequence[int],
+    events: Sequence[EventRow],
+    now: datetime.datetime,
+) -> None:
+    """Move ``done`` to ``end`` with everything that follows from it, in one transaction. Raises ``LeaseLost``.
+
+    ``outcomes`` and ``deferred`` together are the ids between done and end; deferred ones move to a retry slice.
+    """
+    with transaction.atomic():
+        state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
+        mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done, intent_cursor__gte=end)
+        if not mine.update(done_cursor=end, state=state, lease_until=lease_until(now)):
+            raise LeaseLost
+        for outcome, ids in sorted(outcomes.items()):
+            if ids:
+                _add(held, outcome, ids)
+        if deferred:
+            _defer(held, deferred, now)
+        record_events(events=events)
+    held.done = end
+
+
+def _add(held: HeldSlice, outcome: str, ids: Sequence[int]) -> None:
+    row, made = SliceOutcome.objects.get_or_create(
+        slice_id=held.id, outcome=outcome, defaults={"run_id": held.run_id, "members": Audience(ids), "total": len(ids)}
+    )
+    if not made:
+        members = row.members | Audience(ids)
+        SliceOutcome.objects.filter(pk=row.pk).update(members=members, total=len(members))
+
+
+def _defer(held: HeldSlice, ids: Sequence[int], now: datetime.datetime) -> None:
+    Run.objects.select_for_update().get(pk=held.run_id)  # numbers are given out one at a time
+    highest = Slice.objects.filter(run_id=held.run_id).aggregate(highest=Max("number"))["highest"]
+    Slice.objects.create(
+        run_id=held.run_id, number=highest + 1, attempt=held.attempt + 1, ids=Audience(ids), size=len(ids),
+        not_before=now + BACK_OFF[held.attempt],
+    )  # fmt: skip
+
+
+def still_mine(*, held: HeldSlice, end: int) -> bool:
+    """After a commit whose answer was lost: True when it must be tried again, False when it is done; raises ``LeaseLost``."""
+    row = Slice.objects.filter(pk=held.id).values_list("epoch", "done_cursor").first()
+    if row is None or row[0] != held.epoch:
+        raise LeaseLost
+    return bool(row[1] < end)

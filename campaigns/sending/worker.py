@@ -1,0 +1,244 @@
+"""A worker on a run: slice by slice, small batch by small batch."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import datetime
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import Exists, OuterRef, Q
+
+from analytics.events import EventRow
+from analytics.links import LinkContext, run_links
+from analytics.models import EventKind, SourceKind
+from campaigns.models import CampaignState, Outcome, Run, RunState, Slice
+from campaigns.sending import slices
+from campaigns.sending.completion import complete_run
+from campaigns.sending.message import RunMessage
+from endpoints.queries import EndpointRow, endpoint_rows
+from messaging.delivery import Delivery, DeliveryStatus, OutgoingMessage, Transport, TransportDown, transport_for
+
+SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
+_DOWN_PAUSE = datetime.timedelta(seconds=30)  # before a server that could not be reached is tried again
+_RETRY_SECONDS = 1.0  # between attempts to commit while the database is away
+
+_log = logging.getLogger(__name__)
+Clock = Callable[[], datetime.datetime]
+
+
+def send_run(
+    *,
+    run_id: int,
+    owner: str,
+    clock: Clock,
+    transport: Transport | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Work on a run until it has no free slice, then complete it if nothing is open. Any number of workers may do so at once."""
+    run = Run.objects.select_related("campaign", "project").get(pk=run_id)
+    if run.state not in (RunState.RUNNING, RunState.CANCELLED):
+        return
+    worker = _Worker(run, clock, transport or transport_for(project=run.project), should_stop)
+    try:
+        while not should_stop():
+            held = slices.claim(run_id=run_id, owner=owner, now=clock())
+            if held is None:
+                complete_run(run_id=run_id, now=clock())
+                return
+            with _heartbeat(held, clock), contextlib.suppress(slices.LeaseLost):
+                if not worker.work(held):
+                    return
+    finally:
+        if transport is None:
+            worker.transport.close()
+
+
+def runs_with_work(*, now: datetime.datetime) -> list[int]:
+    """Runs that a worker could go on with, or that only need to be completed."""
+    runs = Run.objects.filter(
+        Q(state=RunState.RUNNING, campaign__state__in=[CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN])
+        | Q(state=RunState.CANCELLED),
+        completed_at=None,
+    )
+    free = Slice.objects.filter(
+        Q(lease_until=None) | Q(lease_until__lt=now),
+        Q(not_before=None) | Q(not_before__lte=now),
+        run=OuterRef("pk"), state=Slice.State.OPEN,
+    )  # fmt: skip
+    is_open = Slice.objects.filter(run=OuterRef("pk"), state=Slice.State.OPEN)
+    return list(runs.filter(Exists(free) | ~Exists(is_open)).order_by("due_at").values_list("pk", flat=True)[:50])
+
+
+class _Worker:
+    def __init__(self, run: Run, clock: Clock, transport: Transport, should_stop: Callable[[], bool]) -> None:
+        self._run = run
+        self._clock = clock
+        self.transport = transport
+        self._should_stop = should_stop
+        context = LinkContext(project_id=run.project_id, campaign_id=run.campaign_id, run_id=run.pk, treatment=run.treatment)
+        self._message = RunMessage(run=run, links=run_links(context=context)) if run.state == RunState.RUNNING else None
+
+    def work(self, held: slices.HeldSlice) -> bool:
+        """Bring a slice to its end. False: stop working on this run for now."""
+        if held.intent > held.done:
+            self._give_up(held, held.intent, Outcome.UNKNOWN)  # a worker died here: these may have been sent
+        while held.done < len(held.ids):
+            if self._should_stop():
+                slices.release(held=held)
+                return False
+            end = min(held.done + SMALL_BATCH, len(held.ids))
+            if self._message is None or not slices.intend(held=held, end=end, now=self._clock()):
+                return self._stopped(held)
+            try:
+                self._send(held, end)
+            except TransportDown as down:
+                _log.warning("run %s: %s", self._run.public_id, down)
+                slices.take_back(held=held, not_before=self._clock() + _DOWN_PAUSE)
+                return False
+        return True
+
+    def _stopped(self, held: slices.HeldSlice) -> bool:
+        self._run.refresh_from_db(fields=["state"])
+        if self._run.state == RunState.CANCELLED:
+            Slice.objects.filter(pk=held.id, epoch=held.epoch).update(intent_cursor=len(held.ids))
+            self._give_up(held, len(held.ids), Outcome.EXPIRED)
+            return True
+        slices.release(held=held)
+        return False
+
+    def _give_up(self, held: slices.HeldSlice, end: int, outcome: Outcome) -> None:
+        ids = held.ids[held.done : end]
+        now = self._clock()
+        events = [self._event(endpoint_id, now, EventKind.CAMPAIGN_SEND, {"status": outcome.value}) for endpoint_id in ids]
+        self._finish(held, end, {outcome.value: ids}, [], events)
+
+    def _send(self, held: slices.HeldSlice, end: int) -> None:
+        assert self._message is not None  # work() asks
+        ids = held.ids[held.done : end]
+        rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
+        outcomes: dict[str, list[int]] = collections.defaultdict(list)
+        outgoing = list(self._outgoing(ids, rows, outcomes))
+        deliveries = self.transport.send_batch(outgoing) if outgoing else []
+        now = self._clock()
+        deferred: list[int] = []
+        events: list[EventRow] = [
+            self._event(endpoint_id, now, EventKind.CAMPAIGN_SEND, {"status": outcome})
+            for outcome, some in outcomes.items()
+            for endpoint_id in some
+        ]
+        for delivery in deliveries:
+            outcome = self._judge(delivery, held.attempt)
+            if outcome is None:
+                deferred.append(delivery.endpoint_id)
+            else:
+                outcomes[outcome].append(delivery.endpoint_id)
+                events += self._events(delivery, outcome, now)
+        self._finish(held, end, outcomes, deferred, events)
+
+    def _outgoing(
+        self, ids: Sequence[int], rows: dict[int, EndpointRow], outcomes: dict[str, list[int]]
+    ) -> Iterator[OutgoingMessage]:
+        """The messages of those who still want and can have one; the others get their outcome."""
+        assert self._message is not None
+        now = self._clock()
+        for endpoint_id in ids:
+            row = rows.get(endpoint_id)
+            if row is None or not row.address:
+                outcomes[Outcome.FAILURE].append(endpoint_id)  # deleted since the freeze
+            elif row.is_opted_out:
+                outcomes[Outcome.OPT_OUT].append(endpoint_id)
+            else:
+                try:
+                    yield self._message.build(row=row, now=now)
+                except ValueError:  # an address that no header can carry
+                    outcomes[Outcome.FAILURE_PERMANENT].append(endpoint_id)
+
+    @staticmethod
+    def _judge(delivery: Delivery, attempt: int) -> str | None:
+        """The outcome of a delivery, or None when it is to be tried again."""
+        match delivery.status:
+            case DeliveryStatus.SUCCESS:
+                return Outcome.SUCCESS.value
+            case DeliveryStatus.FAILURE_PERMANENT:
+                return Outcome.FAILURE_PERMANENT.value
+            case DeliveryStatus.UNKNOWN:
+                return Outcome.UNKNOWN.value
+            case DeliveryStatus.DEFERRED:
+                return None if attempt < len(slices.BACK_OFF) else Outcome.TRANSIENT_FAILURE.value
+
+    def _events(self, delivery: Delivery, outcome: str, now: datetime.datetime) -> Iterator[EventRow]:
+        status = {"status": outcome}
+        reply = {"code": delivery.code, "reply": delivery.reply} if delivery.reply else {}
+        yield self._event(
+            delivery.endpoint_id, now, EventKind.CAMPAIGN_SEND, status | (reply if outcome != Outcome.SUCCESS else {})
+        )
+        if outcome == Outcome.SUCCESS:
+            yield self._event(delivery.endpoint_id, now, EventKind.EMAIL_SEND, None)
+            yield self._event(delivery.endpoint_id, now, EventKind.EMAIL_DELIVERED, None)
+        elif outcome == Outcome.FAILURE_PERMANENT:
+            yield self._event(delivery.endpoint_id, now, EventKind.EMAIL_HARDBOUNCE, reply)
+
+    def _event(self, endpoint_id: int, now: datetime.datetime, kind: EventKind, data: dict[str, str] | None) -> EventRow:
+        return EventRow(
+            id=uuid.uuid4(), occurred_at=now, project_id=self._run.project_id, endpoint_id=endpoint_id, kind=kind,
+            source_kind=SourceKind.CAMPAIGN, source_id=self._run.campaign_id, run_id=self._run.pk, treatment=self._run.treatment,
+            data=data,
+        )  # fmt: skip
+
+    def _finish(
+        self,
+        held: slices.HeldSlice,
+        end: int,
+        outcomes: dict[str, list[int]],
+        deferred: list[int],
+        events: Sequence[EventRow],
+    ) -> None:
+        """Commit what happened. While the database is away the outcomes are kept here and nothing more is sent."""
+        while True:
+            try:
+                slices.finish(held=held, end=end, outcomes=outcomes, deferred=deferred, events=events, now=self._clock())
+            except (OperationalError, InterfaceError) as error:
+                _log.warning("run %s: the database is away, keeping %s outcomes: %s", self._run.public_id, end - held.done, error)
+                if not self._must_retry(held, end):
+                    held.done = end
+                    return
+            else:
+                return
+
+    @staticmethod
+    def _must_retry(held: slices.HeldSlice, end: int) -> bool:
+        while True:
+            connection.close()
+            time.sleep(_RETRY_SECONDS)
+            with contextlib.suppress(OperationalError, InterfaceError):
+                return slices.still_mine(held=held, end=end)
+
+
+@contextlib.contextmanager
+def _heartbeat(held: slices.HeldSlice, clock: Clock) -> Iterator[None]:
+    """Renews the lease while a batch is out: a slow server must not cost the slice."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        try:
+            while not stop.wait(settings.SEND_LEASE_SECONDS / 3):
+                with contextlib.suppress(OperationalError, InterfaceError):
+                    mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, lease_until__isnull=False)
+                    mine.update(lease_until=slices.lease_until(clock()))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,124 @@
+"""Launching, pausing, resuming, deleting: what a campaign's state table allows."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns import lifecycle, review, schedule
+from campaigns.models import Campaign, CampaignState, CampaignVersion, Run, RunState, Treatment
+from campaigns.services import occurrences
+from campaigns.services.drafts import CampaignRefused
+from projects.models import User
+from projects.services import audit
+from segments import queries as segment_queries
+
+_DAY_ON_EARTH = datetime.timedelta(hours=26)  # from the first zone's midnight to the last one's
+
+
+class CampaignIncomplete(CampaignRefused):
+    """Something is missing or wrong; ``findings`` says what."""
+
+    def __init__(self, findings: list[review.Finding]) -> None:
+        super().__init__(" ".join(str(finding.message) for finding in findings))
+        self.findings = findings
+
+
+def launch_campaign(*, campaign: Campaign, actor: User | None, now: datetime.datetime) -> None:
+    """Launch a draft: its definition is frozen, its segment's version pinned, its first occurrence due.
+
+    Raises ``CampaignIncomplete`` with every finding that forbids it.
+    """
+    errors = [finding for finding in review.findings(campaign=campaign, now=now) if finding.is_error]
+    if errors:
+        raise CampaignIncomplete(errors)
+    document = _pinned(campaign)
+    plan = occurrences.schedule_of(campaign=campaign, document=document, launched_at=now)
+    due = _first(plan, now)
+    if due is None:
+        raise CampaignRefused(_("This schedule has no run in the future."))
+    with transaction.atomic():
+        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.SCHEDULED, document=document, launched_at=now, updated_at=now)
+        CampaignVersion.objects.filter(campaign=campaign, version=campaign.version).update(document=document)
+        Treatment.objects.update_or_create(
+            campaign=campaign, number=0, defaults={"next_run_at": due.at, "next_occurrence_at": due.at}
+        )
+        audit.record(project=campaign.project, actor=actor, verb="campaign.launched", target=campaign, now=now)
+        if due.at <= now:
+            transaction.on_commit(_dispatch_tick)
+    campaign.refresh_from_db()
+
+
+def _first(plan: schedule.Schedule, now: datetime.datetime) -> schedule.Occurrence | None:
+    """The first occurrence: in local time also one that has begun in the east and is still to come in the west."""
+    if plan.is_local:
+        begun = schedule.latest_missed(plan, since=now - _DAY_ON_EARTH, now=now)
+        if begun is not None:
+            return begun
+    return schedule.following(plan, after=now - datetime.timedelta(microseconds=1))
+
+
+def _pinned(campaign: Campaign) -> dict[str, Any]:
+    """The definition with the segment's version; Pinpoint's default is the newest at the time of writing."""
+    document = dict(campaign.document)
+    if not document.get("SegmentVersion"):
+        segment = segment_queries.get_segment(project=campaign.project, segment_id=document["SegmentId"])
+        document["SegmentVersion"] = segment.version
+    return document
+
+
+def _dispatch_tick() -> None:
+    from campaigns.tasks import tick_due
+
+    tick_due.delay()
+
+
+def _dispatch_runs() -> None:
+    from campaigns.tasks import tick_runs
+
+    tick_runs.delay()
+
+
+def pause_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> None:
+    """Hold the next runs, and what is going out as well: a worker stops before its next small batch."""
+    with transaction.atomic():
+        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.PAUSED, updated_at=now)
+        audit.record(project=campaign.project, actor=actor, verb="campaign.paused", target=campaign, now=now)
+    campaign.refresh_from_db()
+
+
+def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> None:
+    """Go on: what was being sent is finished; occurrences that passed meanwhile are skipped."""
+    plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or now)
+    following = schedule.following(plan, after=now)
+    open_runs = Run.objects.filter(campaign=campaign, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).exists()
+    if open_runs:
+        to = CampaignState.EXECUTING
+    elif following is None:
+        to = CampaignState.COMPLETED
+    else:
+        to = CampaignState.PENDING_NEXT_RUN if campaign.runs.exists() else CampaignState.SCHEDULED
+    with transaction.atomic():
+        if campaign.state != CampaignState.PAUSED:
+            raise CampaignRefused(_("Only a paused campaign can be resumed."))
+        lifecycle.move(campaign_id=campaign.pk, to=to, updated_at=now)
+        at = following.at if following else None
+        Treatment.objects.filter(campaign=campaign, number=0).update(next_run_at=at, next_occurrence_at=at)
+        audit.record(project=campaign.project, actor=actor, verb="campaign.resumed", target=campaign, now=now)
+        transaction.on_commit(_dispatch_runs)
+    campaign.refresh_from_db()
+
+
+def delete_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> None:
+    """Delete: nothing more is sent. Whoever of an open run was not attempted ends as EXPIRED; the numbers stay."""
+    with transaction.atomic():
+        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.DELETED, updated_at=now)
+        Treatment.objects.filter(campaign=campaign).update(next_run_at=None, next_occurrence_at=None)
+        Run.objects.filter(campaign=campaign, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).update(
+            state=RunState.CANCELLED
+        )
+        audit.record(project=campaign.project, actor=actor, verb="campaign.deleted", target=campaign, now=now)
+        transaction.on_commit(_dispatch_runs)

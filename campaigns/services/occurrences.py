@@ -1,0 +1,69 @@
+"""A due occurrence becomes a run: claimed once, whatever the number of workers."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.db import transaction
+
+from campaigns import lifecycle, schedule
+from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment
+from projects.models import Installation
+
+_LIVE = [CampaignState.SCHEDULED, CampaignState.PENDING_NEXT_RUN, CampaignState.EXECUTING]
+
+
+def schedule_of(*, campaign: Campaign, document: dict[str, Any], launched_at: datetime.datetime) -> schedule.Schedule:
+    """The campaign's schedule; raises ``ScheduleRefused``."""
+    return schedule.parse_schedule(
+        schedule=document.get("Schedule", {}),
+        pabal=document.get("Pabal", {}),
+        project_zone=campaign.project.time_zone,
+        launched_at=launched_at,
+    )
+
+
+def claim_due(*, now: datetime.datetime) -> list[int]:
+    """Make the runs that are due; returns their ids. Two ticks at once: each treatment is claimed by one of them."""
+    if Installation.objects.filter(sending_paused_at__isnull=False).exists():
+        return []
+    made = []
+    due = Treatment.objects.filter(next_run_at__lte=now, campaign__state__in=_LIVE, campaign__project__deleted_at=None)
+    for treatment in due.select_related("campaign", "campaign__project").order_by("next_run_at")[:100]:
+        run = _claim(treatment, now)
+        if run is not None:
+            made.append(run.pk)
+    return made
+
+
+def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
+    campaign = treatment.campaign
+    plan = schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or now)
+    assert treatment.next_run_at is not None  # the queryset asked for it
+    occurrence = schedule.latest_missed(plan, since=treatment.next_run_at, now=now)
+    following = schedule.following(plan, after=now)
+    next_at = following.at if following else None
+    with transaction.atomic():
+        mine = Treatment.objects.filter(pk=treatment.pk, next_run_at=treatment.next_run_at)
+        if not mine.update(next_run_at=next_at, next_occurrence_at=next_at):
+            return None  # another tick has it
+        if occurrence is None:  # it ended while nobody was there to run it
+            if next_at is None and not campaign.runs.filter(state__in=[RunState.FREEZING, RunState.RUNNING, RunState.PENDING]):
+                lifecycle.move(campaign_id=campaign.pk, to=CampaignState.COMPLETED, updated_at=now)
+            return None
+        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.EXECUTING, updated_at=now)
+        run, _made = Run.objects.get_or_create(
+            campaign=campaign,
+            treatment=treatment.number,
+            occurrence_at=occurrence.at,
+            zone_wave="",
+            defaults={
+                "project": campaign.project,
+                "state": RunState.FREEZING,
+                "due_at": occurrence.at,
+                "campaign_version": campaign.version,
+                "created_at": now,
+            },
+        )
+    return run
