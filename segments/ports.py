@@ -1,8 +1,8 @@
-"""What segments asks of whoever uses them."""
+"""What segments ask of higher floors."""
 
 from __future__ import annotations
 
 from core.ports import Port
 
-# (project id, public id of a segment) → names of what uses it
-segment_users: Port[[int, str], list[str]] = Port("segment users")
+# (project_id, segment's public id) → the names of what uses the segment, as its owner calls it. Campaigns register.
+segment_users: Port[[int, str], list[str]] = Port("segment_users")

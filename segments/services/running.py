@@ -257,7 +257,10 @@ class _Run:
     def _fail(self, failure: dict[str, Any]) -> None:
         params = {name: value if isinstance(value, int) else str(value) for name, value in failure["params"].items()}
         self._update(
-            status=JobStatus.FAILED, failure={"code": failure["code"], "params": params}, completed_at=self.clock(), lease_until=None
+            status=JobStatus.FAILED,
+            failure={"code": failure["code"], "params": params},
+            completed_at=self.clock(),
+            lease_until=None,
         )
 
     def _renew(self) -> None:

@@ -1,0 +1,80 @@
+"""A definition becomes an audience: leaves by SQL, the rest by set algebra."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from core.audience import Audience
+from segments.evaluation import leaves, sources
+from segments.evaluation.parse import parse_document
+from segments.evaluation.tree import Combine, Criterion, Definition, Dimension, Group, SourceSegment, Test
+from segments.models import SegmentType
+
+
+def evaluate_segment(*, project_id: int, segment_id: str, version: int | None = None) -> Audience:
+    """The endpoints that are members of the project's segment now. Raises ``DefinitionRefused`` (``SourceRefused`` if there is none)."""
+    return _Evaluation(project_id).segment(SourceSegment(segment_id, version), ())
+
+
+def evaluate_document(*, project_id: int, document: dict[str, Any]) -> Audience:
+    """The endpoints of the project that a definition (Pinpoint's WriteSegmentRequest) describes. Raises ``DefinitionRefused``."""
+    return evaluate_definition(project_id=project_id, definition=parse_document(document))
+
+
+def evaluate_definition(*, project_id: int, definition: Definition) -> Audience:
+    return _Evaluation(project_id).definition(definition, ("",))  # it counts as a segment above its base segments
+
+
+class _Evaluation:
+    """One question. Each test, and everyone, is read from the database once."""
+
+    def __init__(self, project_id: int) -> None:
+        self.project_id = project_id
+        self._tests: dict[Test, Audience] = {}
+        self._segments: dict[SourceSegment, Audience] = {}
+
+    @functools.cached_property
+    def everyone(self) -> Audience:
+        return leaves.everyone(project_id=self.project_id)
+
+    def segment(self, source: SourceSegment, trail: tuple[str, ...]) -> Audience:
+        if source not in self._segments:
+            version = sources.find(project_id=self.project_id, source=source, trail=trail)
+            if version.segment.segment_type == SegmentType.IMPORT:
+                self._segments[source] = version.members or Audience()
+            else:
+                self._segments[source] = self.definition(parse_document(version.document), (*trail, source.segment_id))
+        return self._segments[source]
+
+    def definition(self, definition: Definition, trail: tuple[str, ...]) -> Audience:
+        groups = [(group, self.group(group, trail)) for group in definition.groups]
+        kept = [audience for group, audience in groups if not group.is_excluded]
+        audience = self.combine(definition.include, kept) if kept else self.everyone
+        return audience - Audience.union(taken for group, taken in groups if group.is_excluded)
+
+    def group(self, group: Group, trail: tuple[str, ...]) -> Audience:
+        base = None
+        if group.sources:
+            base = self.combine(group.source_type, [self.segment(source, trail) for source in group.sources])
+        if not group.dimensions:
+            return self.everyone if base is None else base
+        matching = self.combine(group.match, [self.dimension(dimension) for dimension in group.dimensions])
+        return matching if base is None else base & matching
+
+    def dimension(self, dimension: Dimension) -> Audience:
+        audience = self.combine(Combine.ALL, [self.criterion(criterion) for criterion in dimension.criteria])
+        return self.everyone - audience if dimension.is_negated else audience
+
+    def criterion(self, criterion: Criterion) -> Audience:
+        if criterion.test not in self._tests:
+            self._tests[criterion.test] = leaves.holding(project_id=self.project_id, test=criterion.test)
+        audience = self._tests[criterion.test]
+        return self.everyone - audience if criterion.is_negated else audience
+
+    def combine(self, how: Combine, parts: Sequence[Audience]) -> Audience:
+        if how is Combine.ALL:
+            return functools.reduce(lambda left, right: left & right, parts) if parts else self.everyone
+        union = Audience.union(parts)
+        return union if how is Combine.ANY else self.everyone - union

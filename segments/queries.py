@@ -1,0 +1,72 @@
+"""Reads of segments for pages, the campaign wizard and the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from core.audience import Audience
+from endpoints.eligibility import eligibility
+from projects.models import Project
+from segments.evaluation import evaluate_document, evaluate_segment
+from segments.models import Segment, SegmentType, SegmentVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Endpoints: ``matching`` the definition, and ``eligible`` for a message on the channel now."""
+
+    matching: int
+    eligible: int
+
+
+def listed_segments(*, project: Project) -> QuerySet[Segment]:
+    """The project's segments that pages list, newest change first."""
+    return Segment.objects.filter(project=project, deleted_at=None, is_listed=True).order_by("-updated_at", "-id")
+
+
+def get_segment(*, project: Project, segment_id: str) -> Segment:
+    """By public id, listed or not. Raises ``Segment.DoesNotExist``."""
+    return Segment.objects.select_related("project", "created_by").get(project=project, public_id=segment_id, deleted_at=None)
+
+
+def segment_version(*, segment: Segment, version: int | None = None) -> SegmentVersion:
+    """One version, the newest without a number. Raises ``SegmentVersion.DoesNotExist``."""
+    return segment.versions.select_related("created_by").get(version=version or segment.version)
+
+
+def segment_counts(*, project: Project, segment: Segment, version: int | None = None, channel: str = "EMAIL") -> Counts:
+    """Raises ``DefinitionRefused`` when a base segment is gone."""
+    members = evaluate_segment(project_id=project.pk, segment_id=segment.public_id, version=version)
+    return audience_counts(project_id=project.pk, members=members, channel=channel)
+
+
+def document_counts(*, project: Project, document: dict[str, Any], channel: str = "EMAIL") -> Counts:
+    """Raises ``DefinitionRefused``."""
+    members = evaluate_document(project_id=project.pk, document=document)
+    return audience_counts(project_id=project.pk, members=members, channel=channel)
+
+
+def audience_counts(*, project_id: int, members: Audience, channel: str = "EMAIL") -> Counts:
+    eligible = eligibility(project_id=project_id, members=members, channel=channel).eligible
+    return Counts(matching=len(members), eligible=len(eligible))
+
+
+def dependent_names(*, segment: Segment) -> list[str]:
+    """The names of segments whose newest version has this one as a base segment."""
+    newest = SegmentVersion.objects.filter(
+        segment__project_id=segment.project_id,
+        segment__deleted_at=None,
+        segment__segment_type=SegmentType.DIMENSIONAL,
+        version=F("segment__version"),
+        document__SegmentGroups__Groups__contains=[{"SourceSegments": [{"Id": segment.public_id}]}],
+    )
+    return list(newest.exclude(segment=segment).order_by("segment__name").values_list("segment__name", flat=True))
+
+
+def segment_names(*, project: Project, segment_ids: set[str]) -> dict[str, str]:
+    """Public id → name, of those that exist in the project (deleted ones too, for the sentences of old versions)."""
+    found = Segment.objects.filter(project=project, public_id__in=segment_ids)
+    return dict(found.values_list("public_id", "name"))
