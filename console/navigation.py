@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+from projects.access import Access
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    label: str
+    url: str
+    is_active: bool
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor. ``access`` is set by ``projects.access.project_or_404``."""
-    return {"access": getattr(request, "access", None)}
+    access: Access | None = getattr(request, "access", None)
+    if access is None:
+        return {"access": None}
+    return {"access": access, "menu": SimpleLazyObject(lambda: _menu(access, request.path))}
+
+
+def _menu(access: Access, path: str) -> list[MenuItem]:
+    entries = [
+        (_("Overview"), "console:show-overview"),
+        (_("Segments"), "segments:list-segments"),
+        (_("Campaigns"), "campaigns:list-campaigns"),
+        (_("Senders"), "messaging:list-senders"),
+        (_("S3 connections"), "segments:list-connections"),
+        (_("Members and roles"), "projects:list-members"),
+        (_("Project settings"), "projects:edit-project"),
+    ]
+    if access.project.is_practice:
+        entries.insert(3, (_("Mailbox"), "messaging:list-mailbox"))
+    items = []
+    for label, name in entries:
+        url = reverse(name, args=[access.project.public_id])
+        is_active = path == url if name == "console:show-overview" else path.startswith(url)
+        items.append(MenuItem(label=label, url=url, is_active=is_active))
+    return items

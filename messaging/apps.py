@@ -1,5 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from projects.models import Project
+
+
+def _live_requirements(project: Project) -> list[str]:
+    from messaging.models import Sender
+
+    problems = []
+    if not Sender.objects.filter(project=project, verified_at__isnull=False).exists():
+        problems.append(_("Add a sender and open the link that is mailed to it."))
+    if not settings.EMAIL_URL:
+        problems.append(_("This installation has no mail server yet: an operator must set EMAIL_URL."))
+    return problems
 
 
 class MessagingConfig(AppConfig):
     name = "messaging"
+
+    def ready(self) -> None:
+        from projects import ports
+
+        ports.live_requirements.register("messaging", _live_requirements)

@@ -1,6 +1,18 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from messaging.views import callbacks, mailbox, senders
 
 app_name = "messaging"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("p/<str:project_id>/senders/", senders.list_senders, name="list-senders"),
+    path("p/<str:project_id>/senders/<int:sender_id>/resend/", senders.resend_verification, name="resend-verification"),
+    path("p/<str:project_id>/senders/<int:sender_id>/delete/", senders.delete_sender, name="delete-sender"),
+    path("senders/verify/<str:token>/", senders.verify_sender, name="verify-sender"),
+    path("p/<str:project_id>/mailbox/", mailbox.list_mailbox, name="list-mailbox"),
+    path("p/<str:project_id>/mailbox/<int:pk>/", mailbox.show_message, name="show-mailbox-message"),
+    path("p/<str:project_id>/mailbox/<int:pk>/html/", mailbox.show_html, name="show-mailbox-html"),
+    path("p/<str:project_id>/mailbox/<int:pk>/raw/", mailbox.download_raw, name="download-mailbox-message"),
+    path("u/<str:token>", callbacks.show_unsubscribe, name="unsubscribe"),
+]

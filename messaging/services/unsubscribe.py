@@ -1,0 +1,87 @@
+"""An opt-out by its recipient: written at once; while the database is away, synced to a spool and written when it is back."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import time
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from analytics.hits import queue
+from analytics.links import SignedHit
+from analytics.models import EventKind
+from endpoints.models import OptOut, OptOutEntry
+from endpoints.services.opt_out import set_opt_out
+
+
+def take(*, hit: SignedHit, is_back: bool, source: OptOutEntry.Source, now: datetime.datetime, user_agent: str, ip: str) -> None:
+    """Opt the token's endpoint out, or in again. The event of it is a consequence, and follows by the hits' road."""
+    order = {
+        "project": hit.context.project_id,
+        "endpoint": hit.endpoint_id,
+        "opt_out": OptOut.NONE.value if is_back else OptOut.ALL.value,
+        "source": source.value,
+        "campaign": hit.context.campaign_id,
+        "run": hit.context.run_id,
+        "at": now.isoformat(),
+    }
+    try:
+        _write(order)
+    except (OperationalError, InterfaceError):
+        connection.close()
+        _spool(order)
+    if not is_back:
+        queue.put_hit(kind=EventKind.EMAIL_UNSUBSCRIBE, token=hit, now=now, user_agent=user_agent, ip=ip)
+
+
+def drain_spool() -> int:
+    """Write what was spooled, in the order of time; returns how many."""
+    files = sorted(_folder().glob("*.json"))
+    for file in files:
+        _write(json.loads(file.read_text()))
+        file.unlink()
+    return len(files)
+
+
+def _write(order: dict[str, object]) -> None:
+    set_opt_out(
+        project_id=int(str(order["project"])),
+        endpoint_id=int(str(order["endpoint"])),
+        opt_out=OptOut(order["opt_out"]),
+        source=OptOutEntry.Source(order["source"]),
+        now=datetime.datetime.fromisoformat(str(order["at"])),
+        campaign_id=int(str(order["campaign"])),
+        run_id=int(str(order["run"])),
+    )
+
+
+def _folder() -> Path:
+    return Path(settings.VAR_DIR) / "spool" / "opt-outs"
+
+
+def _spool(order: dict[str, object]) -> None:
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{time.time_ns()}-{uuid.uuid4().hex}"
+    unfinished = folder / f".{name}"
+    with unfinished.open("w") as out:
+        json.dump(order, out)
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.rename(folder / f"{name}.json")
+    with contextlib.closing(_Directory(folder)) as directory:
+        os.fsync(directory.fd)
+
+
+class _Directory:
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDONLY)
+
+    def close(self) -> None:
+        os.close(self.fd)

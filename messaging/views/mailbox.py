@@ -1,0 +1,78 @@
+"""The built-in mailbox of practice mode."""
+
+from __future__ import annotations
+
+import email
+import email.message
+import email.policy
+from typing import cast
+
+from csp.decorators import csp_replace
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from messaging import queries
+from messaging.models import MailboxMessage
+from projects.access import project_or_404
+
+_PAGE = 50
+# A mail's own page: no script, no form, nothing from elsewhere but pictures; links open in a new window.
+_MAIL_POLICY = {
+    "default-src": ["'none'"],
+    "img-src": ["*", "data:"],
+    "style-src": ["'unsafe-inline'"],
+    "font-src": ["*"],
+    "script-src": None,
+    "connect-src": None,
+    "frame-src": None,
+    "form-action": ["'none'"],
+    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
+}
+
+
+def list_mailbox(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    before = request.GET.get("before", "")
+    search = request.GET.get("q", "").strip()
+    found = queries.mailbox(
+        project=access.project, search=search, before=int(before) if before.isdecimal() else None, limit=_PAGE + 1
+    )
+    context = {"found": found[:_PAGE], "search": search, "next_before": found[_PAGE - 1].pk if len(found) > _PAGE else None}
+    return render(request, "messaging/mailbox.html", context)
+
+
+def show_message(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    message = get_object_or_404(MailboxMessage, pk=pk, project=access.project)
+    parsed = _parsed(message)
+    text = parsed.get_body(("plain",))
+    context = {
+        "message": message,
+        "headers": [(name, value) for name, value in parsed.items() if name != "Content-Type"],
+        "has_html": parsed.get_body(("html",)) is not None,
+        "text": cast(str, text.get_content()) if text is not None else "",
+    }
+    return render(request, "messaging/mailbox_message.html", context)
+
+
+@xframe_options_sameorigin
+@csp_replace(_MAIL_POLICY)
+def show_html(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    message = get_object_or_404(MailboxMessage, pk=pk, project=access.project)
+    part = _parsed(message).get_body(("html",))
+    page = cast(str, part.get_content()) if part is not None else ""
+    return HttpResponse('<base target="_blank">' + page)
+
+
+def download_raw(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    message = get_object_or_404(MailboxMessage, pk=pk, project=access.project)
+    return HttpResponse(
+        bytes(message.raw), content_type="message/rfc822", headers={"Content-Disposition": f'attachment; filename="{pk}.eml"'}
+    )
+
+
+def _parsed(message: MailboxMessage) -> email.message.EmailMessage:
+    return cast(email.message.EmailMessage, email.message_from_bytes(bytes(message.raw), policy=email.policy.default))

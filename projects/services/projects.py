@@ -1,0 +1,55 @@
+"""Projects: created, changed, gone live, deleted."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.errors import Refusal
+from projects import ports
+from projects.models import Member, Project, Role, User
+from projects.services import audit
+
+
+class NotReady(Refusal):
+    """The project can't go live; the sentence says what is missing."""
+
+
+def create_project(*, actor: User, name: str, description: str, time_zone: str, now: datetime.datetime) -> Project:
+    """Make a project in practice mode, with the actor as its owner."""
+    with transaction.atomic():
+        project = Project.objects.create(
+            name=name, description=description, time_zone=time_zone, created_by=actor, created_at=now
+        )
+        Member.objects.create(project=project, user=actor, role=Role.OWNER)
+        audit.record(project=project, actor=actor, verb="project.created", target=project, now=now, name=name)
+    return project
+
+
+def update_project(*, project: Project, actor: User, name: str, description: str, time_zone: str, now: datetime.datetime) -> None:
+    with transaction.atomic():
+        project.name, project.description, project.time_zone = name, description, time_zone
+        project.save(update_fields=["name", "description", "time_zone"])
+        audit.record(project=project, actor=actor, verb="project.updated", target=project, now=now, name=name)
+
+
+def set_mode(*, project: Project, actor: User, mode: Project.Mode, now: datetime.datetime) -> None:
+    """Go live, or back to practice. Raises ``NotReady`` when something is missing for real mail."""
+    if mode == Project.Mode.LIVE:
+        problems = [problem for some in ports.live_requirements.call(project) for problem in some]
+        if problems:
+            raise NotReady(" ".join(problems))
+    with transaction.atomic():
+        Project.objects.filter(pk=project.pk).update(mode=mode)
+        audit.record(project=project, actor=actor, verb="project.mode_changed", target=project, now=now, mode=mode)
+
+
+def delete_project(*, project: Project, actor: User, name: str, now: datetime.datetime) -> None:
+    """Delete a project whose name was typed correctly: it disappears for everybody and sends nothing more."""
+    if name != project.name:
+        raise Refusal(_("The name does not match. Nothing was deleted."))
+    with transaction.atomic():
+        Project.objects.filter(pk=project.pk).update(deleted_at=now)
+        audit.record(project=project, actor=actor, verb="project.deleted", target=project, now=now, name=project.name)

@@ -1,0 +1,15 @@
+import { Application } from "../vendor/stimulus/stimulus.js";
+import MessageEditorController from "./controllers/message_editor_controller.js";
+import RevealController from "./controllers/reveal_controller.js";
+
+const application = Application.start();
+application.register("message-editor", MessageEditorController);
+application.register("reveal", RevealController);
+
+// Controllers of other rooms are loaded when a page asks for them.
+const later = { "segment-builder": "./controllers/segment_builder_controller.js" };
+for (const [name, path] of Object.entries(later)) {
+  if (document.querySelector(`[data-controller~="${name}"]`)) {
+    import(path).then((module) => application.register(name, module.default));
+  }
+}
