@@ -1,6 +1,19 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from segments import import_urls
+from segments.views import segments
 
 app_name = "segments"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    *import_urls.urlpatterns,
+    path("p/<str:project_id>/segments/", segments.list_segments, name="list-segments"),
+    path("p/<str:project_id>/segments/new/", segments.create_segment, name="create-segment"),
+    path("p/<str:project_id>/segments/builder/count/", segments.count_document, name="count-document"),
+    path("p/<str:project_id>/segments/builder/values/", segments.list_values, name="list-values"),
+    path("p/<str:project_id>/segments/<str:segment_id>/", segments.show_segment, name="show-segment"),
+    path("p/<str:project_id>/segments/<str:segment_id>/edit/", segments.edit_segment, name="edit-segment"),
+    path("p/<str:project_id>/segments/<str:segment_id>/copy/", segments.copy_segment, name="copy-segment"),
+    path("p/<str:project_id>/segments/<str:segment_id>/delete/", segments.delete_segment, name="delete-segment"),
+]

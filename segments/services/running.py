@@ -14,8 +14,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from core.audience import Audience
-from endpoints.importer.columns import columns_of
-from endpoints.importer.columns import ColumnKind
+from endpoints.importer.columns import ColumnKind, columns_of
 from endpoints.importer.piece import PieceResult, import_piece
 from endpoints.importer.refusals import FileRefused
 from endpoints.importer.scan import scan

@@ -1,0 +1,217 @@
+"""The wizard's forms: input into the parts of a campaign's document."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from campaigns import schedule
+from projects import zones
+from projects.forms import StyledForm
+from projects.models import Project
+from segments import queries as segment_queries
+from segments.forms.segments import read_document
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """Korea first, then the usual zones, then Pinpoint's offsets."""
+    usual = zones.choices()
+    return [*usual[:13], *((name, name) for name in schedule.PINPOINT_OFFSETS if name != "UTC"), *usual[13:]]
+
+
+class NameForm(StyledForm):
+    name = forms.CharField(label=_("Campaign name"), max_length=128)
+    description = forms.CharField(label=_("Description"), max_length=500, required=False)
+
+
+class SegmentStepForm(StyledForm):
+    """Existing segments (several are possible), or filters made here."""
+
+    way = forms.ChoiceField(
+        label=_("Whom it goes to"), choices=[("existing", _("A segment that exists")), ("filter", _("Filter here"))],
+        widget=forms.RadioSelect, initial="existing",
+    )  # fmt: skip
+    segments = forms.MultipleChoiceField(label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple)
+    document = forms.CharField(required=False, widget=forms.HiddenInput, max_length=200_000)
+    holdout = forms.IntegerField(
+        label=_("Hold out (%)"), min_value=0, max_value=99, initial=0, required=False,
+        help_text=_("This share of the members gets nothing, to compare with."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        listed = segment_queries.listed_segments(project=project)[:500]
+        self.fields["segments"].choices = [(one.public_id, one.name) for one in listed]  # type: ignore[attr-defined]
+        for name in ("way",):
+            self.fields[name].widget.attrs |= {"data-reveal-target": "choice", "data-action": "reveal#update"}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("way") == "filter":
+            values["document"] = read_document(values.get("document") or "{}")
+        elif not values.get("segments"):
+            self.add_error("segments", _("Choose at least one segment."))
+        return values
+
+
+class MessageForm(StyledForm):
+    sender = forms.ChoiceField(label=_("Sender"), required=False)
+    subject = forms.CharField(label=_("Subject"), max_length=998, required=False)
+    preheader = forms.CharField(
+        label=_("Preheader"), max_length=300, required=False, help_text=_("What the inbox shows beside the subject.")
+    )
+    html = forms.CharField(
+        label=_("HTML"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"})
+    )
+    text = forms.CharField(
+        label=_("Text part"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=_("Empty: made from the HTML."),
+    )  # fmt: skip
+    defaults = forms.CharField(
+        label=_("Defaults for missing values"), required=False, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("One a line: User.UserAttributes.MBR_FULLNM = 고객"),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, senders: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sender"].choices = [("", _("Choose a sender")), *senders]  # type: ignore[attr-defined]
+        for name in ("subject", "preheader", "html", "text"):
+            self.fields[name].widget.attrs |= {
+                "data-message-editor-target": "field",
+                "data-action": "input->message-editor#changed",
+            }
+
+    def clean_subject(self) -> str:
+        subject = str(self.cleaned_data["subject"])
+        if any(ord(char) < 32 for char in subject):
+            raise forms.ValidationError(_("A subject is one line of text."))
+        return subject
+
+    def clean_defaults(self) -> dict[str, str]:
+        found = {}
+        for line in str(self.cleaned_data["defaults"]).splitlines():
+            name, is_there, value = line.partition("=")
+            if line.strip() and not is_there:
+                raise forms.ValidationError(_("“%(line)s” has no “=”.") % {"line": line[:60]})
+            if name.strip():
+                found[name.strip().strip("{}").strip()] = value.strip()
+        return found
+
+
+class ScheduleForm(StyledForm):
+    start_kind = forms.ChoiceField(
+        label=_("Start"),
+        choices=[("now", _("Now, when I launch it")), ("later", _("At a time"))],
+        widget=forms.RadioSelect,
+        initial="now",
+    )
+    frequency = forms.ChoiceField(
+        label=_("How often"),
+        choices=[("ONCE", _("Once")), ("HOURLY", _("Every hour")), ("DAILY", _("Every day")), ("WEEKLY", _("Every week")),
+                 ("MONTHLY", _("Every month"))],
+    )  # fmt: skip
+    start = forms.DateTimeField(
+        label=_("Start at"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    end = forms.DateTimeField(
+        label=_("End"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Only for campaigns that run again and again; empty: without end."),
+    )  # fmt: skip
+    zone = forms.ChoiceField(label=_("Time zone"), choices=zone_choices, initial="Asia/Seoul")
+    is_local = forms.BooleanField(label=_("In each recipient's local time"), required=False)
+    missing_zone = forms.ChoiceField(
+        label=_("Members without a time zone"), choices=[("PROJECT", _("Send in the project's zone")), ("SKIP", _("Leave out"))]
+    )
+    past_zone = forms.ChoiceField(
+        label=_("Zones whose hour is past"), choices=[("SEND", _("Send at once")), ("SKIP", _("Leave out"))]
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("start_kind", "frequency", "is_local"):
+            self.fields[name].widget.attrs |= {"data-reveal-target": "choice", "data-action": "reveal#update"}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("start_kind") == "later" and not values.get("start") and "start" not in self.errors:
+            self.add_error("start", _("Choose the time of the start."))
+        return values
+
+    def schedule_document(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Pinpoint's Schedule, and our members beside it."""
+        values = self.cleaned_data
+        zone = schedule.zone_of(values["zone"])
+        is_later = values["start_kind"] == "later"
+        is_local = is_later and values["is_local"]
+        document: dict[str, Any] = {
+            "StartTime": _moment(values["start"], zone, is_local=is_local) if is_later else "IMMEDIATE",
+            "Frequency": values["frequency"],
+            "Timezone": values["zone"]
+            if values["zone"] in schedule.PINPOINT_OFFSETS
+            else "UTC+09"
+            if values["zone"] == "Asia/Seoul"
+            else "UTC",
+            "IsLocalTime": is_local,
+        }
+        if values["end"] and values["frequency"] != "ONCE":
+            document["EndTime"] = _moment(values["end"], zone, is_local=is_local)
+        own = {"TimeZone": values["zone"], "MissingTimeZone": values["missing_zone"], "PastZone": values["past_zone"]}
+        return document, own
+
+
+def _moment(wall: datetime.datetime, zone: datetime.tzinfo, *, is_local: bool) -> str:
+    naive = wall.replace(tzinfo=None)
+    if is_local:
+        return naive.isoformat(timespec="seconds")
+    return schedule.resolve(naive, zone).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def schedule_initial(document: dict[str, Any], project_zone: str) -> dict[str, Any]:
+    """A stored schedule as the form's values."""
+    stored, own = document.get("Schedule", {}), document.get("Pabal", {})
+    zone_name = own.get("TimeZone") or project_zone
+    is_later = bool(stored.get("StartTime")) and stored["StartTime"] != "IMMEDIATE"
+    values: dict[str, Any] = {
+        "start_kind": "later" if is_later else "now",
+        "frequency": stored.get("Frequency", "ONCE"),
+        "zone": zone_name,
+        "is_local": stored.get("IsLocalTime", False),
+        "missing_zone": own.get("MissingTimeZone", "PROJECT"),
+        "past_zone": own.get("PastZone", "SEND"),
+    }
+    for name, member in (("start", "StartTime"), ("end", "EndTime")):
+        text = stored.get(member, "")
+        if text and text != "IMMEDIATE":
+            moment = datetime.datetime.fromisoformat(text)
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(schedule.zone_of(zone_name)).replace(tzinfo=None)
+            values[name] = moment.strftime("%Y-%m-%dT%H:%M")
+    return values
+
+
+class TestSendForm(StyledForm):
+    __test__ = False  # not a test of pytest's
+
+    addresses = forms.CharField(label=_("Send a test to"), help_text=_("Up to five addresses, separated by commas."))
+
+    def clean_addresses(self) -> list[str]:
+        found = [one.strip() for one in str(self.cleaned_data["addresses"]).split(",") if one.strip()]
+        if len(found) > 5:
+            raise forms.ValidationError(_("At most five addresses."))
+        field = forms.EmailField()
+        return [field.clean(one) for one in found]
+
+
+def defaults_text(defaults: dict[str, str]) -> str:
+    return "\n".join(f"{name} = {value}" for name, value in defaults.items())
+
+
+def message_names(names: list[str]) -> str:
+    """The variables that the editor completes, as JSON."""
+    return json.dumps([*names, "Address", "User.UserId", "Location.City", "UnsubscribeUrl"], ensure_ascii=False)

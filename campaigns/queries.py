@@ -1,0 +1,209 @@
+"""The numbers of a campaign, and the people behind each of them: from exclusions, outcomes and reach, never by counting events."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from analytics import queries as analytics_queries
+from analytics.models import EventKind
+from campaigns.models import Campaign, ExclusionReason, Outcome, Run, RunExclusion, RunState, SliceOutcome
+from core.audience import Audience
+from endpoints.queries import endpoint_rows
+from projects.models import Project
+
+_REACHED = {"opened": EventKind.EMAIL_OPEN, "clicked": EventKind.EMAIL_CLICK, "unsubscribed": EventKind.EMAIL_UNSUBSCRIBE}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number: ``rate`` in percent (None where there is none), ``formula`` in words; ``what`` names the people behind it."""
+
+    what: str
+    label: str
+    value: int
+    rate: float | None
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    what: str
+    label: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    run: Run
+    sent: int
+    opened: int
+    clicked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A campaign's numbers over all its runs."""
+
+    tiles: list[Tile]
+    excluded: list[ReasonLine]
+    failed: list[ReasonLine]
+    targeted: int
+    attempted: int
+    frozen: int
+    runs: list[RunLine]
+    is_live: bool
+    adds_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    endpoint_id: str
+    address: str
+    user_id: str
+
+
+def campaigns(*, project: Project) -> QuerySet[Campaign]:
+    """The project's campaigns, deleted ones left out, newest first."""
+    return Campaign.objects.filter(project=project).exclude(state="DELETED").order_by("-id")
+
+
+def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
+    """The numbers and the newest runs. Six queries, however many runs there are."""
+    runs = list(
+        campaign.runs.exclude(state=RunState.PENDING, frozen=0)
+        .defer("audience", "content")
+        .order_by("-occurrence_at", "zone_wave")
+    )
+    ids = [run.pk for run in runs]
+    excluded: dict[str, int] = defaultdict(int)
+    for reason, total in RunExclusion.objects.filter(run_id__in=ids).values_list("reason").annotate(sum=Sum("total")):
+        excluded[reason] += total
+    outcomes: dict[str, int] = defaultdict(int)
+    sent_by_run: dict[int, int] = defaultdict(int)
+    for run_id, outcome, total in (
+        SliceOutcome.objects.filter(run_id__in=ids).values_list("run_id", "outcome").annotate(sum=Sum("total"))
+    ):
+        outcomes[outcome] += total
+        if outcome == Outcome.SUCCESS:
+            sent_by_run[run_id] += total
+    counts = analytics_queries.run_counts(project_id=campaign.project_id, run_ids=ids)
+    targeted, frozen = sum(run.targeted for run in runs), sum(run.frozen for run in runs)
+    attempted = sum(outcomes.values())
+    finished = [run for run in runs if run.completed_at is not None]
+    return Summary(
+        tiles=_tiles(targeted, sum(excluded.values()), outcomes, attempted, list(counts.values())),
+        excluded=[ReasonLine(f"excluded-{key}", str(ExclusionReason(key).label), excluded[key]) for key in sorted(excluded)],
+        failed=[
+            ReasonLine(f"outcome-{key}", str(Outcome(key).label), outcomes[key])
+            for key in sorted(outcomes)
+            if key != Outcome.SUCCESS
+        ],
+        targeted=targeted,
+        attempted=attempted,
+        frozen=frozen,
+        runs=[
+            RunLine(run, sent_by_run[run.pk], counts[run.pk].unique_opens, counts[run.pk].unique_clicks)
+            for run in runs[:run_limit]
+        ],
+        is_live=len(finished) < len(runs) or campaign.state in ("SCHEDULED", "EXECUTING"),
+        adds_up=all(run.failure is None for run in runs) and targeted == frozen + sum(excluded.values()),
+    )
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
+
+
+def _tiles(
+    targeted: int, excluded: int, outcomes: dict[str, int], attempted: int, counts: Sequence[analytics_queries.RunCounts]
+) -> list[Tile]:
+    sent = outcomes[Outcome.SUCCESS]
+    delivered = max(0, sent - sum(count.bounces for count in counts) + outcomes[Outcome.FAILURE_PERMANENT])
+    delivered = min(delivered, sent)
+    opened, clicked = sum(c.unique_opens for c in counts), sum(c.unique_clicks for c in counts)
+    unsubscribed = sum(c.unique_unsubscribes for c in counts)
+    by_delivered = _("%(what)s ÷ delivered")
+    return [
+        Tile("targeted", _("Targeted"), targeted, None, _("members of the segment when the run was frozen")),
+        Tile("excluded", _("Excluded"), excluded, _rate(excluded, targeted), _("excluded ÷ targeted")),
+        Tile("outcome-SUCCESS", _("Sent"), sent, _rate(sent, targeted - excluded), _("sent ÷ (targeted − excluded)")),
+        Tile("outcome-SUCCESS", _("Delivered"), delivered, _rate(delivered, sent), _("delivered ÷ sent; a later bounce corrects it")),
+        Tile("failed", _("Failed"), attempted - sent, _rate(attempted - sent, attempted), _("failed ÷ attempted")),
+        Tile("opened", _("Opened"), opened, _rate(opened, delivered), by_delivered % {"what": _("people who opened")}),
+        Tile("clicked", _("Clicked"), clicked, _rate(clicked, delivered), by_delivered % {"what": _("people who clicked")}),
+        Tile(
+            "unsubscribed", _("Unsubscribed"), unsubscribed, _rate(unsubscribed, delivered),
+            by_delivered % {"what": _("people who unsubscribed")},
+        ),
+    ]  # fmt: skip
+
+
+def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | None:
+    """The label and the endpoints of a number (over all runs), or None when there is no such number."""
+    runs = campaign.runs.values_list("pk", flat=True)
+    exclusions, outcomes = RunExclusion.objects.filter(run__campaign=campaign), SliceOutcome.objects.filter(run_id__in=runs)
+    kind, _dash, key = what.partition("-")
+    if kind == "excluded" and (not key or key in ExclusionReason.values):
+        found = exclusions.filter(reason=key) if key else exclusions
+        label = str(ExclusionReason(key).label) if key else _("Excluded")
+        return label, Audience.union(row.members for row in found.only("members").iterator(chunk_size=100))
+    if kind == "outcome" and key in Outcome.values:
+        rows = outcomes.filter(outcome=key).only("members").iterator(chunk_size=100)
+        return str(Outcome(key).label), Audience.union(row.members for row in rows)
+    if what == "failed":
+        rows = outcomes.exclude(outcome=Outcome.SUCCESS).only("members").iterator(chunk_size=100)
+        return _("Failed"), Audience.union(row.members for row in rows)
+    if what == "targeted":
+        everyone = [run.audience for run in campaign.runs.only("audience") if run.audience is not None]
+        return _("Targeted"), Audience.union([*everyone, *(row.members for row in exclusions.only("members"))])
+    if what in _REACHED:
+        labels = {"opened": _("Opened"), "clicked": _("Clicked"), "unsubscribed": _("Unsubscribed")}
+        return labels[what], analytics_queries.reach(project_id=campaign.project_id, run_ids=list(runs), kind=_REACHED[what])
+    return None
+
+
+def people(*, project_id: int, members: Audience, after: int, limit: int) -> list[Person]:
+    """A keyset page of an audience, by endpoint id; people deleted since are shown by number only."""
+    ids = members.after(endpoint_id=after, limit=limit)
+    rows = {row.id: row for row in endpoint_rows(project_id=project_id, ids=ids)}
+    return [
+        Person(
+            id=endpoint_id,
+            endpoint_id=rows[endpoint_id].document["Id"] if endpoint_id in rows else "",
+            address=rows[endpoint_id].address if endpoint_id in rows else "",
+            user_id=rows[endpoint_id].document["User"].get("UserId", "") if endpoint_id in rows else "",
+        )
+        for endpoint_id in ids
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one person in one run."""
+
+    occurrence_at: datetime.datetime
+    text: str
+
+
+def fates(*, campaign: Campaign, endpoint_id: int) -> list[Fate]:
+    """Why somebody got it, or didn't: one line for each run, newest first."""
+    found = []
+    for run in campaign.runs.order_by("-occurrence_at")[:50]:
+        text = _("not a member of the segment then")
+        for exclusion in run.exclusions.all():
+            if endpoint_id in exclusion.members:
+                text = _("left out: %(reason)s") % {"reason": ExclusionReason(exclusion.reason).label}
+        if run.audience is not None and endpoint_id in run.audience:
+            text = _("not attempted yet")
+            for row in SliceOutcome.objects.filter(run=run):
+                if endpoint_id in row.members:
+                    text = str(Outcome(row.outcome).label)
+        found.append(Fate(occurrence_at=run.occurrence_at, text=text))
+    return found

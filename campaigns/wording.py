@@ -1,0 +1,55 @@
+"""A schedule in words, and instants as people read them."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from campaigns import schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An occurrence: in the schedule's zone, and in UTC (empty for recipients' local time)."""
+
+    shown: str
+    utc: str
+
+
+def sentence(plan: schedule.Schedule) -> str:
+    """When it runs, in one sentence."""
+    names = {
+        schedule.Frequency.ONCE: _("once"),
+        schedule.Frequency.HOURLY: _("every hour"),
+        schedule.Frequency.DAILY: _("every day"),
+        schedule.Frequency.WEEKLY: _("every week"),
+        schedule.Frequency.MONTHLY: _("every month"),
+    }
+    zone = _("each recipient's local time") if plan.is_local else plan.zone_name
+    given = {"often": names[plan.frequency], "start": f"{plan.start:%Y-%m-%d %H:%M}", "zone": zone}
+    if plan.is_immediate and plan.frequency == schedule.Frequency.ONCE:
+        return _("At once, when it is launched.")
+    if plan.is_immediate:
+        text = _("From the launch on, %(often)s (%(zone)s).") % given
+    elif plan.frequency == schedule.Frequency.ONCE:
+        text = _("Once, at %(start)s (%(zone)s).") % given
+    else:
+        text = _("From %(start)s on, %(often)s (%(zone)s).") % given
+    if plan.end is not None and plan.frequency != schedule.Frequency.ONCE:
+        text += " " + _("Until %(end)s.") % {"end": f"{plan.end:%Y-%m-%d %H:%M}"}
+    return text
+
+
+def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) -> list[Moment]:
+    """The next occurrences."""
+    after = now - (datetime.timedelta(hours=26) if plan.is_local else datetime.timedelta(seconds=1))
+    found = []
+    for occurrence in schedule.upcoming(plan, after=after, limit=limit):
+        if plan.is_local:
+            found.append(Moment(shown=f"{occurrence.wall:%Y-%m-%d %H:%M}", utc=""))
+        else:
+            shown = occurrence.at.astimezone(plan.zone)
+            found.append(Moment(shown=f"{shown:%Y-%m-%d %H:%M} ({plan.zone_name})", utc=f"{occurrence.at:%Y-%m-%d %H:%M}"))
+    return found

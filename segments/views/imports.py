@@ -1,0 +1,173 @@
+"""Import jobs: asked for, watched, their refused lines as a page and as a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from core import clock
+from core.errors import Refusal
+from projects.access import Access, project_or_404
+from projects.models import Role
+from segments import importing
+from segments.forms.imports import ConnectionForm, ImportForm
+from segments.models import Connection, ImportJob
+from segments.services import connections, imports
+
+_PAGE = 100
+_SHOWN = 20
+
+
+def list_imports(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    before = request.GET.get("before", "")
+    found = importing.jobs(project=access.project)
+    if before.isdecimal():
+        found = found.filter(pk__lt=int(before))
+    jobs = list(found[: _PAGE + 1])
+    context = {"jobs": jobs[:_PAGE], "next_before": jobs[_PAGE - 1].pk if len(jobs) > _PAGE else None, "tab": "imports"}
+    return render(request, "segments/import_list.html", context)
+
+
+def create_import(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    form = ImportForm(request.POST or None, request.FILES or None, project=access.project)
+    new = ConnectionForm(request.POST if form.is_bound and form.wants_new_connection else None, prefix="new")
+    if form.is_bound and form.is_valid() and (not form.wants_new_connection or new.is_valid()):
+        try:
+            jobs = _create(access, form, new)
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            if len(jobs) == 1:
+                return redirect("segments:show-import", project_id, jobs[0].public_id)
+            return redirect("segments:list-imports", project_id)
+    return render(request, "segments/import_create.html", {"form": form, "new": new})
+
+
+def _create(access: Access, form: ImportForm, new: ConnectionForm) -> list[ImportJob]:
+    values, now = form.cleaned_data, clock.now()
+    if values["source"] == "UPLOAD":
+        return [
+            imports.create_upload_import(
+                project=access.project, actor=access.user, upload=file, format=values["format"],
+                segment_name=values["segment_name"] if len(values["uploads"]) == 1 else "", now=now,
+            )
+            for file in values["uploads"]
+        ]  # fmt: skip
+    connection = form.chosen_connection
+    if form.wants_new_connection:
+        connection = connections.create_connection(project=access.project, actor=access.user, now=now, **new.cleaned_data)
+    return [
+        imports.create_s3_import(
+            project=access.project, actor=access.user, s3_url=values["s3_url"], connection=connection,
+            format=values["format"], segment_name=values["segment_name"], now=now,
+        )
+    ]  # fmt: skip
+
+
+def _job(access: Access, job_id: str) -> ImportJob:
+    return get_object_or_404(importing.jobs(project=access.project), public_id=job_id)
+
+
+def show_import(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    job = _job(access, job_id)
+    context = {
+        "job": job,
+        "progress": importing.progress(job=job),
+        "failure": importing.failure_sentence(job),
+        "notes": importing.note_sentences(job),
+        "taken": job.total_processed - job.total_failures,
+        "refused": importing.refused_rows(job=job, limit=_SHOWN) if job.is_finished else [],
+    }
+    template = "segments/_import_progress.html" if request.headers.get("HX-Request") else "segments/import_show.html"
+    return render(request, template, context)
+
+
+def list_refused_lines(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    job = _job(access, job_id)
+    after = request.GET.get("after", "0")
+    rows = importing.refused_rows(job=job, after=int(after) if after.isdecimal() else 0, limit=_PAGE + 1)
+    context = {"job": job, "refused": rows[:_PAGE], "next_after": rows[_PAGE - 1].id if len(rows) > _PAGE else None}
+    return render(request, "segments/import_refused.html", context)
+
+
+def download_refused_lines(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse | StreamingHttpResponse:
+    """The refused lines as they stood, with the reason in a last column: to be mended and imported again."""
+    access = project_or_404(request, project_id)
+    job = _job(access, job_id)
+    name = f"refused-{job.public_id[:8]}.{'csv' if job.format == ImportJob.Format.CSV else 'txt'}"
+    return StreamingHttpResponse(
+        _refused_file(job),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+class _Echo:
+    def write(self, text: str) -> str:
+        return text
+
+
+def _refused_file(job: ImportJob) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    header = job.pieces.order_by("number").values_list("header", flat=True).first() or []
+    yield "\ufeff"  # Korean Excel knows UTF-8 by its mark alone
+    if header:
+        yield writer.writerow([*header, "Pabal.Reason"])
+    for row in importing.all_refused(job=job):
+        reason = _("Line %(number)s") % {"number": row.line_number} + f" {row.column} {row.reason}"
+        quoted = writer.writerow([reason.replace("  ", " ")])
+        yield f"{row.line},{quoted}" if header else f"{row.line}\t{reason}\r\n"
+
+
+@require_POST
+def cancel_import(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    try:
+        imports.cancel_import(job=_job(access, job_id), actor=access.user, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    return redirect("segments:show-import", project_id, job_id)
+
+
+@require_POST
+def retry_import(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    try:
+        job = imports.retry_import(job=_job(access, job_id), actor=access.user, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+        return redirect("segments:show-import", project_id, job_id)
+    return redirect("segments:show-import", project_id, job.public_id)
+
+
+def list_connections(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER if request.method == "POST" else Role.VIEWER)
+    form = ConnectionForm(request.POST or None)
+    if form.is_valid():
+        try:
+            connections.create_connection(project=access.project, actor=access.user, now=clock.now(), **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error("name", refusal.message)
+        else:
+            messages.success(request, _("The connection is saved."))
+            return redirect("segments:list-connections", project_id)
+    found = Connection.objects.filter(project=access.project).order_by("name")
+    return render(request, "segments/connections.html", {"form": form, "connections": found})
+
+
+@require_POST
+def delete_connection(request: HttpRequest, project_id: str, connection_id: int) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    connection = get_object_or_404(Connection.objects.select_related("project"), pk=connection_id, project=access.project)
+    connections.delete_connection(connection=connection, actor=access.user, now=clock.now())
+    return redirect("segments:list-connections", project_id)

@@ -1,0 +1,167 @@
+"""Segments: listed, built, shown, copied, deleted; the builder's counts and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import connection, transaction
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from core import clock
+from core.errors import Refusal
+from endpoints import catalogue
+from projects.access import Access, project_or_404
+from projects.models import Role
+from segments import builder, queries
+from segments.forms.segments import SegmentForm, read_document
+from segments.models import Segment, SegmentType
+from segments.services import segments
+
+_PAGE = 100
+_COUNT_MILLISECONDS = 20_000  # a count under the builder that takes longer is given up
+
+
+def list_segments(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    search = request.GET.get("q", "").strip()
+    found = queries.listed_segments(project=access.project)
+    if search:
+        found = found.filter(name__icontains=search)
+    rows = [{"segment": segment, "size": _import_size(segment)} for segment in found.prefetch_related("versions")[:_PAGE]]
+    return render(request, "segments/segment_list.html", {"rows": rows, "search": search, "tab": "segments"})
+
+
+def _import_size(segment: Segment) -> int | None:
+    newest = next((version for version in segment.versions.all() if version.version == segment.version), None)
+    return (newest.import_definition or {}).get("Size") if newest and segment.segment_type == SegmentType.IMPORT else None
+
+
+def _segment(access: Access, segment_id: str) -> Segment:
+    try:
+        return queries.get_segment(project=access.project, segment_id=segment_id)
+    except Segment.DoesNotExist:
+        raise Http404 from None
+
+
+def create_segment(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    base = request.GET.get("base", "")
+    sources = [{"Id": base}] if base.isalnum() else []
+    document = {"SegmentGroups": {"Include": "ALL", "Groups": [{"SourceSegments": sources, "Type": "ALL", "Dimensions": []}]}}
+    form = SegmentForm(request.POST or None)
+    if form.is_valid():
+        try:
+            segment = segments.create_segment(project=access.project, actor=access.user, now=clock.now(), **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("The segment is saved."))
+            return redirect("segments:show-segment", project_id, segment.public_id)
+    return _edit_page(request, access, form, document, None)
+
+
+def edit_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    segment = _segment(access, segment_id)
+    if segment.segment_type == SegmentType.IMPORT:
+        return redirect("segments:show-segment", project_id, segment_id)
+    form = SegmentForm(request.POST or None, initial={"name": segment.name})
+    if form.is_valid():
+        try:
+            segments.update_segment(segment=segment, actor=access.user, now=clock.now(), **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("A new version is saved."))
+            return redirect("segments:show-segment", project_id, segment_id)
+    return _edit_page(request, access, form, queries.segment_version(segment=segment).document, segment)
+
+
+def _edit_page(
+    request: HttpRequest, access: Access, form: SegmentForm, document: dict[str, Any], segment: Segment | None
+) -> HttpResponse:
+    kept = form.cleaned_data.get("document") if form.is_bound else None
+    made = builder.segment_builder(project=access.project, document=kept or document, own_id=segment.public_id if segment else "")
+    return render(request, "segments/segment_edit.html", {"form": form, "builder": made, "segment": segment})
+
+
+def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    segment = _segment(access, segment_id)
+    newest = queries.segment_version(segment=segment)
+    context: dict[str, Any] = {
+        "segment": segment,
+        "newest": newest,
+        "versions": segment.versions.select_related("created_by").defer("members").order_by("-version")[:20],
+        "users": segments.segment_users(segment=segment),
+        "is_dynamic": segment.segment_type == SegmentType.DIMENSIONAL,
+    }
+    try:
+        context["counts"] = queries.segment_counts(project=access.project, segment=segment)
+        if context["is_dynamic"]:
+            context["sentence"] = builder.sentence(project=access.project, document=newest.document)
+    except Refusal as refusal:
+        context["refusal"] = refusal.message
+    return render(request, "segments/segment_show.html", context)
+
+
+@require_POST
+def copy_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    segment = _segment(access, segment_id)
+    if segment.segment_type == SegmentType.IMPORT:
+        raise Http404
+    name = (_("Copy of %(name)s") % {"name": segment.name})[:128]
+    document = queries.segment_version(segment=segment).document
+    copy = segments.create_segment(project=access.project, actor=access.user, name=name, document=document, now=clock.now())
+    return redirect("segments:edit-segment", project_id, copy.public_id)
+
+
+@require_POST
+def delete_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    try:
+        segments.delete_segment(segment=_segment(access, segment_id), actor=access.user, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+        return redirect("segments:show-segment", project_id, segment_id)
+    messages.success(request, _("The segment is deleted."))
+    return redirect("segments:list-segments", project_id)
+
+
+@require_POST
+def count_document(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The counts and the sentence under the builder, for a document that need not be saved."""
+    access = project_or_404(request, project_id)
+    context: dict[str, Any] = {}
+    try:
+        document = read_document(request.POST.get("document", ""))
+        context["sentence"] = builder.sentence(project=access.project, document=document)
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = %s", [_COUNT_MILLISECONDS])
+            context["counts"] = queries.document_counts(project=access.project, document=document)
+    except Refusal as refusal:
+        context["refusal"] = refusal.message
+    except forms.ValidationError as error:
+        context["refusal"] = error.messages[0]
+    return render(request, "segments/_count.html", context)
+
+
+def list_values(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Values that the data has for an attribute: ``?kind=&name=&q=``."""
+    access = project_or_404(request, project_id)
+    kinds = {"UserAttributes": "USER_ATTRIBUTE", "Attributes": "ATTRIBUTE", "Standard": "STANDARD"}
+    name = request.GET.get("name", "")
+    fixed = {"OptOut": ["NONE", "ALL"], "EndpointStatus": ["ACTIVE", "INACTIVE"]}
+    if request.GET.get("kind") == "Standard" and name in fixed:
+        return JsonResponse({"values": [{"value": value, "count": None} for value in fixed[name]]})
+    found = catalogue.values(
+        project=access.project, kind=kinds.get(request.GET.get("kind", ""), ""), name=name, like=request.GET.get("q", "")[:100]
+    )
+    return JsonResponse({"values": [{"value": one.value, "count": one.endpoints} for one in found]})
