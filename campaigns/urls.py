@@ -1,6 +1,25 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from campaigns.views import pages, wizard
 
 app_name = "campaigns"
-urlpatterns: list[URLPattern] = []
+_ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
+urlpatterns = [
+    path("p/<str:project_id>/campaigns/", pages.list_campaigns, name="list-campaigns"),
+    path("p/<str:project_id>/campaigns/new/", wizard.create_campaign, name="create-campaign"),
+    path(_ONE, pages.show_campaign, name="show-campaign"),
+    path(_ONE + "edit/<str:step>/", wizard.edit_campaign, name="edit-campaign"),
+    path(_ONE + "preview/", wizard.preview, name="preview-campaign"),
+    path(_ONE + "preview/html/", wizard.preview_html, name="preview-html"),
+    path(_ONE + "test-send/", wizard.send_test, name="send-test"),
+    path(_ONE + "moments/", wizard.list_moments, name="list-moments"),
+    path(_ONE + "launch/", wizard.launch_campaign, name="launch-campaign"),
+    path(_ONE + "pause/", pages.pause_campaign, name="pause-campaign"),
+    path(_ONE + "resume/", pages.resume_campaign, name="resume-campaign"),
+    path(_ONE + "delete/", pages.delete_campaign, name="delete-campaign"),
+    path(_ONE + "duplicate/", pages.duplicate_campaign, name="duplicate-campaign"),
+    path(_ONE + "people/<str:what>/", pages.list_people, name="list-people"),
+    path(_ONE + "person/", pages.find_person, name="find-person"),
+]

@@ -75,7 +75,6 @@ TEMPLATES = [
         },
     },
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # -- database: PostgreSQL, and nothing else --------------------------------------------------------------------------
 DATABASES: dict[str, dict[str, Any]] = {
@@ -100,6 +99,7 @@ LOGIN_URL = "projects:log-in"
 LOGIN_REDIRECT_URL = "projects:list-projects"
 LOGOUT_REDIRECT_URL = "projects:log-in"
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60  # seconds
+AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = datetime.timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -117,6 +117,7 @@ DEFAULT_PROJECT_TIME_ZONE = "Asia/Seoul"
 # -- files ------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "staticfiles"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise wants it to be there, filled or not
 _MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     BASE_DIR / "static",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from core.audience import Audience
 from endpoints.eligibility import eligibility
+from endpoints.models import Endpoint
 from projects.models import Project
 from segments.evaluation import evaluate_document, evaluate_segment
 from segments.models import Segment, SegmentType, SegmentVersion
@@ -70,3 +71,9 @@ def segment_names(*, project: Project, segment_ids: set[str]) -> dict[str, str]:
     """Public id → name, of those that exist in the project (deleted ones too, for the sentences of old versions)."""
     found = Segment.objects.filter(project=project, public_id__in=segment_ids)
     return dict(found.values_list("public_id", "name"))
+
+
+def find_endpoint(*, project_id: int, text: str) -> list[int]:
+    """The endpoint with this Id or address (lower case), as a list of one; empty when there is none."""
+    found = Endpoint.objects.filter(Q(endpoint_key=text) | Q(address_key=text), project_id=project_id)
+    return list(found.order_by("pk").values_list("pk", flat=True)[:1])

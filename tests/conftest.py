@@ -61,3 +61,38 @@ def _empty_event_table(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("django_db_blocker").unblock()
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE analytics_event")
+
+
+@pytest.fixture
+def s3(settings: Any, request: pytest.FixtureRequest) -> Any:
+    """A real S3 API on loopback (moto's server) with the bucket ``sample-audience`` and the samples; a boto3 client."""
+    import boto3
+
+    endpoint = request.getfixturevalue("_s3_server")
+    settings.S3_ENDPOINT_URL = endpoint
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "ap-northeast-2"),
+    ):
+        os.environ[name] = value
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="ap-northeast-2")
+    client.create_bucket(Bucket="sample-audience", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    for name in ("members.csv", "members.jsonl", "broken.csv"):
+        client.upload_file(str(DATA / name), "sample-audience", name)
+    yield client
+    import urllib.request
+
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

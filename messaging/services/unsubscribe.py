@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -22,7 +23,7 @@ from endpoints.services.opt_out import set_opt_out
 
 def take(*, hit: SignedHit, is_back: bool, source: OptOutEntry.Source, now: datetime.datetime, user_agent: str, ip: str) -> None:
     """Opt the token's endpoint out, or in again. The event of it is a consequence, and follows by the hits' road."""
-    order = {
+    order: dict[str, Any] = {
         "project": hit.context.project_id,
         "endpoint": hit.endpoint_id,
         "opt_out": OptOut.NONE.value if is_back else OptOut.ALL.value,
@@ -49,15 +50,15 @@ def drain_spool() -> int:
     return len(files)
 
 
-def _write(order: dict[str, object]) -> None:
+def _write(order: dict[str, Any]) -> None:
     set_opt_out(
-        project_id=int(str(order["project"])),
-        endpoint_id=int(str(order["endpoint"])),
+        project_id=int(order["project"]),
+        endpoint_id=int(order["endpoint"]),
         opt_out=OptOut(order["opt_out"]),
         source=OptOutEntry.Source(order["source"]),
-        now=datetime.datetime.fromisoformat(str(order["at"])),
-        campaign_id=int(str(order["campaign"])),
-        run_id=int(str(order["run"])),
+        now=datetime.datetime.fromisoformat(order["at"]),
+        campaign_id=int(order["campaign"]),
+        run_id=int(order["run"]),
     )
 
 
@@ -65,7 +66,7 @@ def _folder() -> Path:
     return Path(settings.VAR_DIR) / "spool" / "opt-outs"
 
 
-def _spool(order: dict[str, object]) -> None:
+def _spool(order: dict[str, Any]) -> None:
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{time.time_ns()}-{uuid.uuid4().hex}"

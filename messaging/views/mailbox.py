@@ -5,30 +5,17 @@ from __future__ import annotations
 import email
 import email.message
 import email.policy
-from typing import cast
+from typing import Any, cast
 
-from csp.decorators import csp_replace
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from messaging import queries
 from messaging.models import MailboxMessage
+from messaging.views.mail_policy import mail_policy
 from projects.access import project_or_404
 
 _PAGE = 50
-# A mail's own page: no script, no form, nothing from elsewhere but pictures; links open in a new window.
-_MAIL_POLICY = {
-    "default-src": ["'none'"],
-    "img-src": ["*", "data:"],
-    "style-src": ["'unsafe-inline'"],
-    "font-src": ["*"],
-    "script-src": None,
-    "connect-src": None,
-    "frame-src": None,
-    "form-action": ["'none'"],
-    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
-}
 
 
 def list_mailbox(request: HttpRequest, project_id: str) -> HttpResponse:
@@ -56,8 +43,7 @@ def show_message(request: HttpRequest, project_id: str, pk: int) -> HttpResponse
     return render(request, "messaging/mailbox_message.html", context)
 
 
-@xframe_options_sameorigin
-@csp_replace(_MAIL_POLICY)
+@mail_policy
 def show_html(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
     access = project_or_404(request, project_id)
     message = get_object_or_404(MailboxMessage, pk=pk, project=access.project)
@@ -74,5 +60,5 @@ def download_raw(request: HttpRequest, project_id: str, pk: int) -> HttpResponse
     )
 
 
-def _parsed(message: MailboxMessage) -> email.message.EmailMessage:
-    return cast(email.message.EmailMessage, email.message_from_bytes(bytes(message.raw), policy=email.policy.default))
+def _parsed(message: MailboxMessage) -> email.message.EmailMessage[Any, Any]:
+    return email.message_from_bytes(bytes(message.raw), policy=email.policy.default)

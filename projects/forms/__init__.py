@@ -47,7 +47,7 @@ class ResetForm(PasswordResetForm):
         styled(self)
 
 
-class NewPasswordForm(SetPasswordForm[Any]):
+class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # not subscriptable at run time
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         styled(self)

@@ -1,0 +1,129 @@
+"""The list of campaigns, a campaign's page with its numbers, and the people behind each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from campaigns import lifecycle, queries, schedule, wording
+from campaigns.models import Campaign, CampaignState, Treatment
+from campaigns.services import drafts, launch, occurrences
+from campaigns.views.access import campaign_or_404
+from core import clock
+from core.errors import Refusal
+from projects.access import project_or_404
+from projects.models import Role
+from segments import queries as segment_queries
+
+_PAGE = 50
+COLOURS = {
+    "DRAFT": "secondary", "SCHEDULED": "azure", "EXECUTING": "blue", "PENDING_NEXT_RUN": "azure", "PAUSED": "yellow",
+    "STOPPING": "orange", "COMPLETED": "green", "INVALID": "red",
+}  # fmt: skip
+
+
+def list_campaigns(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    search, before = request.GET.get("q", "").strip(), request.GET.get("before", "")
+    found = queries.campaigns(project=access.project)
+    if search:
+        found = found.filter(name__icontains=search)
+    if before.isdecimal():
+        found = found.filter(pk__lt=int(before))
+    rows = list(found[: _PAGE + 1])
+    due = dict(Treatment.objects.filter(campaign__in=rows, number=0).values_list("campaign_id", "next_run_at"))
+    lines = [{"campaign": one, "colour": COLOURS.get(one.state), "next_run_at": due.get(one.pk)} for one in rows[:_PAGE]]
+    context = {"lines": lines, "search": search, "next_before": rows[_PAGE - 1].pk if len(rows) > _PAGE else None}
+    return render(request, "campaigns/list.html", context)
+
+
+def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    _access, campaign = campaign_or_404(request, project_id, campaign_id)
+    if campaign.is_draft:
+        return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")
+    context: dict[str, Any] = {
+        "campaign": campaign,
+        "colour": COLOURS.get(campaign.state),
+        "summary": queries.campaign_summary(campaign=campaign),
+        "can_pause": lifecycle.can(campaign=campaign, to=CampaignState.PAUSED),
+        "next_run_at": campaign.treatments.values_list("next_run_at", flat=True).first(),
+    }
+    if request.headers.get("HX-Request"):
+        return render(request, "campaigns/_numbers.html", context)
+    plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or clock.now())
+    context["sentence"] = wording.sentence(plan)
+    context["moments"] = _coming(campaign, plan)
+    return render(request, "campaigns/show.html", context)
+
+
+def _coming(campaign: Campaign, plan: schedule.Schedule) -> list[wording.Moment]:
+    if campaign.state not in (CampaignState.SCHEDULED, CampaignState.PENDING_NEXT_RUN, CampaignState.EXECUTING):
+        return []
+    return wording.moments(plan, now=clock.now())
+
+
+def list_people(request: HttpRequest, project_id: str, campaign_id: str, what: str) -> HttpResponse:
+    access, campaign = campaign_or_404(request, project_id, campaign_id)
+    found = queries.people_behind(campaign=campaign, what=what)
+    if found is None:
+        raise Http404
+    label, members = found
+    after = request.GET.get("after", "0")
+    people = queries.people(
+        project_id=access.project.pk, members=members, after=int(after) if after.isdecimal() else 0, limit=_PAGE + 1
+    )
+    context = {
+        "campaign": campaign, "label": label, "total": len(members), "people": people[:_PAGE],
+        "next_after": people[_PAGE - 1].id if len(people) > _PAGE else None,
+    }  # fmt: skip
+    return render(request, "campaigns/people.html", context)
+
+
+def find_person(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    """Why did, or didn't, somebody get it?"""
+    access, campaign = campaign_or_404(request, project_id, campaign_id)
+    text = request.GET.get("q", "").strip()
+    ids = segment_queries.find_endpoint(project_id=access.project.pk, text=text.lower()) if text else []
+    context = {
+        "campaign": campaign, "q": text, "is_found": bool(ids),
+        "fates": queries.fates(campaign=campaign, endpoint_id=ids[0]) if ids else [],
+    }  # fmt: skip
+    return render(request, "campaigns/person.html", context)
+
+
+def _act(request: HttpRequest, project_id: str, campaign_id: str, act: Callable[..., None]) -> HttpResponse:
+    access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
+    try:
+        act(campaign=campaign, actor=access.user, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    if act is launch.delete_campaign:
+        return redirect("campaigns:list-campaigns", project_id)
+    return redirect("campaigns:show-campaign", project_id, campaign_id)
+
+
+@require_POST
+def pause_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    return _act(request, project_id, campaign_id, launch.pause_campaign)
+
+
+@require_POST
+def resume_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    return _act(request, project_id, campaign_id, launch.resume_campaign)
+
+
+@require_POST
+def delete_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    return _act(request, project_id, campaign_id, launch.delete_campaign)
+
+
+@require_POST
+def duplicate_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
+    copy = drafts.duplicate_campaign(campaign=campaign, actor=access.user, now=clock.now())
+    return redirect("campaigns:edit-campaign", project_id, copy.public_id, "name")

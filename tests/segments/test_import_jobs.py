@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from core import clock
+from endpoints.models import Endpoint
+from projects.models import Project
+from segments.models import Connection, ImportJob, ImportPiece, JobStatus, Segment
+from segments.services import connections, imports, running
+from tests.factories.projects import make_project, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project()
+
+
+def connect(project: Project) -> Connection:
+    return connections.create_connection(
+        project=project, actor=project.created_by, name="bucket", access_key_id="test", secret_access_key="test", now=NOW
+    )
+
+
+def from_s3(project: Project, url: str, format: str = "CSV") -> ImportJob:
+    job = imports.create_s3_import(
+        project=project,
+        actor=project.created_by,
+        s3_url=url,
+        connection=connect(project),
+        format=format,
+        segment_name="",
+        now=NOW,
+    )
+    running.run_job(job_id=job.pk, clock=clock.now)
+    job.refresh_from_db()
+    return job
+
+
+def upload(project: Project, content: bytes, name: str = "members.csv", format: str = "CSV") -> ImportJob:
+    job = imports.create_upload_import(
+        project=project, actor=project.created_by, upload=ContentFile(content, name=name), format=format, segment_name="", now=NOW
+    )
+    running.run_job(job_id=job.pk, clock=clock.now)
+    job.refresh_from_db()
+    return job
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(settings: Any) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+
+
+def test_the_sample_comes_from_s3_and_becomes_a_segment(project: Project, s3: Any) -> None:
+    job = from_s3(project, "s3://sample-audience/members.csv")
+
+    assert (job.status, job.total_processed, job.total_failures) == (JobStatus.COMPLETED, 2000, 0)
+    assert job.segment is not None
+    newest = job.segment.versions.get()
+    assert job.segment.name == "members"
+    assert len(newest.members) == 2000
+    assert newest.import_definition["Size"] == 2000
+
+
+def test_broken_lines_are_listed_and_come_back_as_a_file(project: Project, s3: Any) -> None:
+    job = from_s3(project, "s3://sample-audience/broken.csv")
+    client = Client()
+    client.force_login(project.created_by)
+
+    page = client.get(reverse("segments:list-refused-lines", args=[project.public_id, job.public_id])).content.decode()
+    file = b"".join(
+        client.get(reverse("segments:download-refused-lines", args=[project.public_id, job.public_id])).streaming_content
+    ).decode()
+
+    assert (job.total_processed, job.total_failures) == (21, 14)
+    assert "“TELEX” is not a channel type." in page
+    lines = file.lstrip("\ufeff").splitlines()
+    assert lines[0].endswith("Attributes.signup,Pabal.Reason")
+    assert len(lines) == 15
+    assert lines[1].startswith('ok-3,EMAIL,"quoted, name" <x@example.com>,NONE')
+    assert "Line 4" in lines[1]
+
+
+def test_a_prefix_skips_and_names_files_of_the_other_format(project: Project, s3: Any, data: Path) -> None:
+    s3.upload_file(str(data / "members.csv"), "sample-audience", "folder/a/members.csv")
+    s3.upload_file(str(data / "members.jsonl"), "sample-audience", "folder/b/members.jsonl")
+
+    job = from_s3(project, "s3://sample-audience/folder/")
+
+    assert (job.status, job.total_processed) == (JobStatus.COMPLETED, 2000)
+    assert job.notes == [{"code": "skipped_format", "params": {"file": "folder/b/members.jsonl"}}]
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("s3://no-such-bucket/x.csv", "NoSuchBucket"),
+        ("s3://sample-audience/none.csv", "NoSuchKey"),
+        ("s3://sample-audience/none/", "empty_prefix"),
+        ("s3://sample-audience/members.jsonl", "looks_like_json"),
+    ],
+)
+def test_what_s3_refuses_is_said_and_nothing_is_written(project: Project, s3: Any, url: str, code: str) -> None:
+    job = from_s3(project, url)
+
+    assert job.status == JobStatus.FAILED
+    assert job.failure["code"] == code
+    assert not Endpoint.objects.exists()
+    client = Client()
+    client.force_login(project.created_by)
+    assert client.get(reverse("segments:show-import", args=[project.public_id, job.public_id])).status_code == 200
+
+
+def test_an_unreachable_s3_is_said(project: Project, s3: Any, settings: Any) -> None:
+    settings.S3_ENDPOINT_URL = "http://127.0.0.1:1"
+
+    assert from_s3(project, "s3://sample-audience/members.csv").failure["code"] == "unreachable"
+
+
+def test_a_file_that_changed_since_the_first_pass_is_refused(project: Project, s3: Any) -> None:
+    job = imports.create_s3_import(
+        project=project, actor=None, s3_url="s3://sample-audience/members.csv", connection=connect(project), format="CSV",
+        segment_name="", now=NOW,
+    )  # fmt: skip
+    claimed = running._claim(job.pk, clock.now())
+    assert claimed is not None
+    running._Run(claimed, clock.now)._initialise()
+    s3.put_object(Bucket="sample-audience", Key="members.csv", Body=b"Id,Address\nother,other\n")
+    ImportJob.objects.update(lease_until=None)
+
+    running.run_job(job_id=job.pk, clock=clock.now)
+
+    job.refresh_from_db()
+    assert job.failure["code"] == "PreconditionFailed"
+
+
+def test_a_job_whose_worker_died_is_taken_over_and_nothing_is_imported_twice(
+    project: Project, s3: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("endpoints.importer.scan.PIECE_BYTES", 60_000)
+    monkeypatch.setattr(running.scan, "__kwdefaults__", running.scan.__kwdefaults__ | {"piece_bytes": 60_000})
+    job = imports.create_s3_import(
+        project=project, actor=None, s3_url="s3://sample-audience/members.csv", connection=connect(project), format="CSV",
+        segment_name="", now=NOW,
+    )  # fmt: skip
+    claimed = running._claim(job.pk, clock.now())
+    assert claimed is not None
+    dead = running._Run(claimed, clock.now)
+    dead._initialise()
+    dead._import(claimed.pieces.order_by("number")[0])
+    dead.close()
+    assert running.due_jobs(now=clock.now()) == []
+    later = clock.now() + datetime.timedelta(seconds=61)
+    assert running.due_jobs(now=later) == [job.pk]
+
+    running.run_job(job_id=job.pk, clock=lambda: later)
+
+    job.refresh_from_db()
+    assert (job.status, job.total_pieces > 1, job.total_processed) == (JobStatus.COMPLETED, True, 2000)
+    assert Endpoint.objects.count() == 2000
+    with pytest.raises(running.LeaseLost):
+        dead._move(JobStatus.COMPLETING)
+
+
+def test_a_cancelled_job_imports_no_further_piece(project: Project) -> None:
+    job = imports.create_upload_import(
+        project=project, actor=project.created_by, upload=ContentFile(b"Id,ChannelType,Address\na,EMAIL,a@example.com\n", name="a.csv"),
+        format="CSV", segment_name="", now=NOW,
+    )  # fmt: skip
+    imports.cancel_import(job=job, actor=project.created_by, now=NOW)
+
+    running.run_job(job_id=job.pk, clock=clock.now)
+
+    job.refresh_from_db()
+    assert job.status == JobStatus.FAILED
+    assert not Segment.objects.exists()
+    assert not ImportPiece.objects.exists()
+
+
+def test_the_command_does_the_same(project: Project, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("import_segment", project.public_id, str(data / "broken.csv"))
+    with pytest.raises(CommandError, match="no project"):
+        call_command("import_segment", "0" * 32, str(data / "broken.csv"))
+
+    assert "processed 21, refused 14" in capsys.readouterr().out
+    assert Segment.objects.get().name == "broken"
+
+
+def test_the_secret_key_is_never_shown_again(project: Project) -> None:
+    connection = connections.create_connection(
+        project=project, actor=None, name="b", access_key_id="AKIA", secret_access_key="very-secret", now=NOW
+    )
+    client = Client()
+    client.force_login(project.created_by)
+
+    page = client.get(reverse("segments:list-connections", args=[project.public_id])).content.decode()
+
+    assert "AKIA" in page
+    assert "very-secret" not in page
+    assert "very-secret" not in connection.sealed_secret_access_key
+
+
+def test_an_upload_through_the_page_and_a_stranger(project: Project, data: Path) -> None:
+    client = Client()
+    client.force_login(project.created_by)
+    url = reverse("segments:create-import", args=[project.public_id])
+    with (data / "broken.csv").open("rb") as file:
+        answer = client.post(url, {"source": "UPLOAD", "uploads": [file], "format": "CSV", "segment_name": ""})
+    job = ImportJob.objects.get()
+    stranger = Client()
+    stranger.force_login(make_user())
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == reverse("segments:show-import", args=[project.public_id, job.public_id])
+    for name in ("show-import", "list-refused-lines", "download-refused-lines"):
+        assert stranger.get(reverse(f"segments:{name}", args=[project.public_id, job.public_id])).status_code == 404
+    assert stranger.get(url).status_code == 404
