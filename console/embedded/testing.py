@@ -1,0 +1,60 @@
+"""``make test``: a PostgreSQL and a Valkey for the tests, then pytest; ``--soak`` and ``--bench`` likewise."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from console.embedded import servers
+from console.embedded.children import Child
+from console.embedded.errors import StartRefused
+from console.embedded.ports import free_port
+from console.embedded.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    is_bench = "--bench" in arguments
+    folder = ROOT / "var" / ("bench" if is_bench else "test")
+    (folder / "log").mkdir(parents=True, exist_ok=True)
+    # The tests' data is thrown away; the benchmarks keep every safety on.
+    settings = {} if is_bench else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    postgres = Postgres(folder / "postgres", settings=settings)
+    password, port = secrets.token_urlsafe(16), free_port(6500)
+    command = servers.valkey(port=port, folder=folder / "valkey", password=password, is_durable=is_bench)
+    valkey = Child("valkey", command, environment={}, log_folder=folder / "log")
+    try:
+        postgres.start()
+        valkey.start()
+        environment = os.environ | {
+            "DATABASE_URL": postgres.url, "REDIS_URL": f"redis://:{password}@127.0.0.1:{port}/0", "PABAL_VAR": str(folder / "files"),
+        }  # fmt: skip
+        return subprocess.run(_command(arguments), env=environment, cwd=ROOT).returncode
+    except StartRefused as refused:
+        print(refused)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        valkey.terminate()
+        valkey.wait()
+        postgres.stop()
+
+
+def _command(arguments: list[str]) -> list[str]:
+    rest = [argument for argument in arguments if argument not in ("--soak", "--bench")]
+    if "--bench" in arguments:
+        return [sys.executable, "-m", "bench", *rest]
+    if "--soak" in arguments:
+        os.environ["PABAL_SOAK"] = "1"
+        return [sys.executable, "-m", "pytest", "-m", "soak or crash", *rest]
+    return [sys.executable, "-m", "pytest", "--create-db", *rest]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The whole of Pabal, as ``make run`` starts it, in a folder of its own; and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_STAY_OUT = {"DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "EMAIL_URL", "PUBLIC_URL", "DJANGO_SETTINGS_MODULE"}
+PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+
+
+@dataclass(frozen=True)
+class Stack:
+    address: str
+    email: str
+    password: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("e2e")
+    environment = {name: value for name, value in os.environ.items() if name not in _STAY_OUT}
+    environment |= {"PABAL_VAR": str(folder), "PORT": "8700", "MAILBOX_PORT": "2700", "SEND_LEASE_SECONDS": "3"}
+    command = [sys.executable, "-m", "console.embedded.supervisor"]
+    with (folder / "out.txt").open("w+") as out:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield _started(process, folder)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+    left = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True).stdout.split()
+    assert not left, f"processes are left over: {left}"
+
+
+def _started(process: subprocess.Popen[bytes], folder: Path) -> Stack:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        said = (folder / "out.txt").read_text()
+        found = re.search(r"Address: (\S+)\nLogin:   (\S+) / (\S+)", said)
+        if found:
+            return Stack(found[1], found[2], found[3], folder)
+        time.sleep(0.2)
+    raise AssertionError((folder / "out.txt").read_text())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=flags)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page that fails the test for any error or broken policy on it."""
+    context = browser.new_context(
+        locale="ko-KR", user_agent=PERSON, viewport={"width": 1440, "height": 1000}, base_url=stack.address
+    )
+    made = context.new_page()
+    faults: list[str] = []
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None)
+    made.set_default_timeout(15_000)
+    yield made
+    context.close()
+    assert faults == []
