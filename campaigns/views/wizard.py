@@ -74,7 +74,7 @@ def _steps(campaign: Campaign | None, current: str) -> list[dict[str, Any]]:
             "label": labels[key],
             "number": number,
             "is_current": key == current,
-            "is_done": campaign is not None and key not in wrong,
+            "is_done": campaign is not None and key != "review" and key not in wrong,
         }
         for number, key in enumerate(STEPS, start=1)
     ]

@@ -186,6 +186,8 @@ def test_from_log_in_to_an_unsubscribe(page: Page, stack: Stack) -> None:
 
     page.goto(f"{project}mailbox/?q={address}")
     page.get_by_role("link", name=address).click()
+    expect(page.frame_locator("iframe").get_by_role("link", name="수신 거부")).to_be_visible()
+    page.wait_for_load_state("networkidle")
     with page.context.expect_page() as asked:
         page.frame_locator("iframe").get_by_role("link", name="수신 거부").click()
     farewell = asked.value

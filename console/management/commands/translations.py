@@ -76,11 +76,13 @@ def _texts(app: str) -> set[str]:
     for path in (base / app).rglob("*.py"):
         if "migrations" not in path.parts:
             found |= set(_extracted(path.read_bytes()))
-    templates = list((base / "templates" / app).rglob("*.html"))
+    templates = [*(base / "templates" / app).rglob("*.html"), *(base / "templates" / app).rglob("*.txt")]
     if app == "console":
         templates += [*(base / "templates").glob("*.html"), *(base / "templates" / "components").glob("*.html")]
     for path in templates:
-        found |= set(_extracted(templatize(path.read_text(encoding="utf-8")).encode()))
+        # What templatize leaves is no Python but for the calls; its indentation would stop the extractor.
+        lines = templatize(path.read_text(encoding="utf-8")).splitlines()
+        found |= set(_extracted("\n".join(line.lstrip() for line in lines).encode()))
     return found
 
 
