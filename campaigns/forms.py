@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import schedule
@@ -102,6 +103,15 @@ class MessageForm(StyledForm):
         return found
 
 
+class WallClockField(forms.DateTimeField):
+    """A wall-clock time without a zone: the zone is a field of its own, and an hour that one zone skips exists in another."""
+
+    def to_python(self, value: Any) -> datetime.datetime | None:
+        with timezone.override(datetime.UTC):
+            found = super().to_python(value)
+        return found.replace(tzinfo=None) if found else None
+
+
 class ScheduleForm(StyledForm):
     start_kind = forms.ChoiceField(
         label=_("Start"),
@@ -114,11 +124,11 @@ class ScheduleForm(StyledForm):
         choices=[("ONCE", _("Once")), ("HOURLY", _("Every hour")), ("DAILY", _("Every day")), ("WEEKLY", _("Every week")),
                  ("MONTHLY", _("Every month"))],
     )  # fmt: skip
-    start = forms.DateTimeField(
+    start = WallClockField(
         label=_("Start at"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )  # fmt: skip
-    end = forms.DateTimeField(
+    end = WallClockField(
         label=_("End"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Only for campaigns that run again and again; empty: without end."),

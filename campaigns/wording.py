@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from campaigns import schedule
+from projects import zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def sentence(plan: schedule.Schedule) -> str:
         schedule.Frequency.WEEKLY: _("every week"),
         schedule.Frequency.MONTHLY: _("every month"),
     }
-    zone = _("each recipient's local time") if plan.is_local else plan.zone_name
+    zone = _("each recipient's local time") if plan.is_local else zones.short(plan.zone_name)
     given = {"often": names[plan.frequency], "start": f"{plan.start:%Y-%m-%d %H:%M}", "zone": zone}
     if plan.is_immediate and plan.frequency == schedule.Frequency.ONCE:
         return _("At once, when it is launched.")
@@ -51,5 +52,7 @@ def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) 
             found.append(Moment(shown=f"{occurrence.wall:%Y-%m-%d %H:%M}", utc=""))
         else:
             shown = occurrence.at.astimezone(plan.zone)
-            found.append(Moment(shown=f"{shown:%Y-%m-%d %H:%M} ({plan.zone_name})", utc=f"{occurrence.at:%Y-%m-%d %H:%M}"))
+            found.append(
+                Moment(shown=f"{shown:%Y-%m-%d %H:%M} {zones.short(plan.zone_name)}", utc=f"{occurrence.at:%Y-%m-%d %H:%M}")
+            )
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from projects.models import Member, Project, Role, User
@@ -34,7 +35,8 @@ def project_or_404(request: HttpRequest, project_id: str, *, at_least: Role = Ro
     """The project with this public id, for the logged-in member who asks.
 
     Raises ``Http404`` for whoever is no member (so that a stranger can't tell whether it exists) and ``PermissionDenied``
-    for a member whose role does not suffice. The access is kept on the request for the navigation.
+    for a member whose role does not suffice. The access is kept on the request for the navigation,
+    and the project's time zone is the page's.
     """
     if not isinstance(request.user, User):
         raise Http404
@@ -47,6 +49,7 @@ def project_or_404(request: HttpRequest, project_id: str, *, at_least: Role = Ro
         raise Http404
     access = Access(project=member.project, user=request.user, role=Role(member.role))
     request.access = access  # type: ignore[attr-defined]
+    timezone.activate(access.project.time_zone)
     if _RANK[access.role] < _RANK[at_least]:
         raise PermissionDenied(_("Your role in this project allows looking, not changing. Ask an owner for another role."))
     return access

@@ -20,6 +20,11 @@ def label(name: str) -> str:
     return f"{_SHORT.get(name, name)} (UTC{offset[:3]}:{offset[3:]})"
 
 
+def short(name: str) -> str:
+    """ "KST" for Seoul; the IANA name where no short one is known by everybody."""
+    return _SHORT.get(name, name)
+
+
 @functools.cache
 def choices() -> list[tuple[str, str]]:
     """(IANA name, label), the usual ones first, then all others by name."""

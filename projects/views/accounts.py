@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -17,12 +17,25 @@ from django.views.decorators.http import require_POST
 
 from core import clock
 from projects.forms import AccountForm, JoinForm, LogInForm, NewPasswordForm, ResetForm, styled
+from projects.middleware import remember_language
 from projects.models import Invitation, User
 from projects.services import members
 
-log_in = auth_views.LoginView.as_view(
-    template_name="projects/log_in.html", authentication_form=LogInForm, redirect_authenticated_user=True
-)
+
+class LogInView(auth_views.LoginView):
+    template_name = "projects/log_in.html"
+    authentication_form = LogInForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        user = form.get_user()
+        if isinstance(user, User) and user.language:
+            remember_language(response, user.language)
+        return response
+
+
+log_in = LogInView.as_view()
 log_out = auth_views.LogoutView.as_view()
 reset_password = auth_views.PasswordResetView.as_view(
     template_name="projects/reset_password.html",
@@ -48,13 +61,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
     language = request.POST.get("language", "")
     response = HttpResponseRedirect(_back(request))
     if language in dict(settings.LANGUAGES):
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            language,
-            max_age=365 * 24 * 3600,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
+        remember_language(response, language)
         if isinstance(request.user, User):
             User.objects.filter(pk=request.user.pk).update(language=language)
     return response
