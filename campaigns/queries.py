@@ -103,7 +103,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
         failed=[
             ReasonLine(f"outcome-{key}", str(Outcome(key).label), outcomes[key])
             for key in sorted(outcomes)
-            if key != Outcome.SUCCESS
+            if key != Outcome.SUCCESS and outcomes[key]
         ],
         targeted=targeted,
         attempted=attempted,
