@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import logging
 from typing import Any
 
 from django.db import transaction
 
 from campaigns import lifecycle, schedule
 from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment
+from core.transitions import TransitionRefused
 from projects.models import Installation
 
 _LIVE = [CampaignState.SCHEDULED, CampaignState.PENDING_NEXT_RUN, CampaignState.EXECUTING]
+
+_log = logging.getLogger(__name__)
 
 
 def schedule_of(*, campaign: Campaign, document: dict[str, Any], launched_at: datetime.datetime) -> schedule.Schedule:
@@ -31,10 +36,23 @@ def claim_due(*, now: datetime.datetime) -> list[int]:
     made = []
     due = Treatment.objects.filter(next_run_at__lte=now, campaign__state__in=_LIVE, campaign__project__deleted_at=None)
     for treatment in due.select_related("campaign", "campaign__project").order_by("next_run_at")[:100]:
-        run = _claim(treatment, now)
+        try:
+            run = _claim(treatment, now)
+        except TransitionRefused:
+            continue  # paused or deleted since it was read; nothing of the claim is kept
+        except schedule.ScheduleRefused as refusal:
+            _give_up(treatment, refusal, now)  # one that can't be read must not stand in the others' way
+            continue
         if run is not None:
             made.append(run.pk)
     return made
+
+
+def _give_up(treatment: Treatment, refusal: schedule.ScheduleRefused, now: datetime.datetime) -> None:
+    _log.error("campaign %s can't be scheduled any more: %s", treatment.campaign.public_id, refusal.message)
+    with transaction.atomic(), contextlib.suppress(TransitionRefused):
+        Treatment.objects.filter(pk=treatment.pk).update(next_run_at=None, next_occurrence_at=None)
+        lifecycle.move(campaign_id=treatment.campaign_id, to=CampaignState.INVALID, updated_at=now)
 
 
 def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:

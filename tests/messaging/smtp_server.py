@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Sequence
 
 
@@ -11,8 +12,9 @@ class ScriptedServer:
     """Answers each message by the next word of its script: ok, 450, 550 (to RCPT), 552 (to the body), drop_envelope, drop_body
     (closes when the body is there, without a reply). After the script's end everything is ok."""
 
-    def __init__(self, script: Sequence[str] = (), *, pipelining: bool = True) -> None:
+    def __init__(self, script: Sequence[str] = (), *, pipelining: bool = True, seconds_each: float = 0.0) -> None:
         self._script = list(script)
+        self._seconds_each = seconds_each  # how long it takes over each body
         self._pipelining = pipelining
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -59,6 +61,9 @@ class ScriptedServer:
                         if part == b".\r\n":
                             break
                         body += part[1:] if part.startswith(b".") else part
+                    else:
+                        return  # cut off: never accepted
+                    time.sleep(self._seconds_each)
                     self.bodies.append((recipient, body))
                     if act == "drop_body":
                         return
