@@ -1,0 +1,73 @@
+"""``make bench``: BENCH=imports,counting,sending,pages chooses, BENCH_ROWS says how many endpoints (100,000)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+AREAS = ("imports", "counting", "sending", "pages")
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from bench.report import Report
+
+    rows = int(os.environ.get("BENCH_ROWS", "100000"))
+    wanted = [area for area in os.environ.get("BENCH", ",".join(AREAS)).split(",") if area]
+    unknown = set(wanted) - set(AREAS)
+    if unknown:
+        print(f"BENCH knows {', '.join(AREAS)}; not {', '.join(sorted(unknown))}.")
+        return 2
+    folder = Path(__file__).resolve().parent.parent / "var" / "bench"
+    report = Report(folder / "latest.jsonl")
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        _conditions(rows)
+        _measure(report, wanted, rows, folder)
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+    for figure in report.missed:
+        print(f"MISSED: {figure.figure}: {figure.value:,.1f} {figure.unit}, floor {figure.floor:,.1f}")
+    return 1 if report.missed else 0
+
+
+def _conditions(rows: int) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for setting in ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers"):
+            cursor.execute(f"SHOW {setting}")
+            print(f"{setting} = {cursor.fetchone()[0]}", end="   ")
+    print(f"\n{os.cpu_count()} cores, {rows:,} rows", flush=True)
+
+
+def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    from bench import counting, imports, pages, sending
+    from bench.sample import members_csv
+    from core import clock
+    from projects.models import User
+    from projects.services.projects import create_project
+
+    owner = User.objects.create_user("bench@example.com", None)
+    project = create_project(actor=owner, name="bench", description="", time_zone="Asia/Seoul", now=clock.now())
+    file = members_csv(rows=rows, folder=folder)
+    job = imports.measure(report=report, project=project, file=file, rows=rows)  # the others need its endpoints
+    assert job.segment is not None
+    segment_id = job.segment.public_id
+    if "counting" in wanted:
+        counting.measure(report=report, project=project, base=segment_id, rows=rows)
+    campaign = sending.measure(report=report, project=project, segment_id=segment_id) if "sending" in wanted else None
+    if "pages" in wanted:
+        pages.measure(report=report, project=project, segment_id=segment_id, campaign=campaign, rows=rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The pages that marketers open most, through all middleware, beside a page that does nothing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from bench.report import Figure, Report
+from campaigns.models import Campaign
+from projects.models import Project
+
+
+def measure(*, report: Report, project: Project, segment_id: str, campaign: Campaign | None, rows: int) -> None:
+    client = Client()
+    client.force_login(project.created_by)
+    addresses = {
+        "overview": reverse("console:show-overview", args=[project.public_id]),
+        "segments": reverse("segments:list-segments", args=[project.public_id]),
+        "a segment": reverse("segments:show-segment", args=[project.public_id, segment_id]),
+        "the segment builder": reverse("segments:create-segment", args=[project.public_id]) + f"?base={segment_id}",
+        "campaigns": reverse("campaigns:list-campaigns", args=[project.public_id]),
+    }
+    if campaign is not None:
+        addresses["a campaign"] = reverse("campaigns:show-campaign", args=[project.public_id, campaign.public_id])
+        addresses["the people behind a number"] = reverse(
+            "campaigns:list-people", args=[project.public_id, campaign.public_id, "outcome-SUCCESS"]
+        )
+    nothing, _queries = _open(client, reverse("console:healthz"))
+    for name, address in addresses.items():
+        milliseconds, queries = _open(client, address)
+        report.add(
+            Figure(
+                figure=f"page: {name} ({queries} queries)", value=milliseconds, unit="ms", rows=rows, yardstick=nothing,
+                yardstick_name="an empty page",
+            )
+        )  # fmt: skip
+
+
+def _open(client: Client, address: str) -> tuple[float, int]:
+    """Milliseconds, the median of ten, after one to warm up; and the queries of that one."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(address)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{address} answers {answer.status_code}")
+    queries = len(captured)  # the next request empties the log
+    times = []
+    for _turn in range(10):
+        begun = time.perf_counter()
+        client.get(address)
+        times.append(1000 * (time.perf_counter() - begun))
+    return statistics.median(times), queries

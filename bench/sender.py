@@ -1,0 +1,35 @@
+"""A worker process of ``bench.sending``: says that it is ready, waits for the word, works on the run."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    import django
+    from django.conf import settings
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    settings.DATABASES["default"]["NAME"] = os.environ["BENCH_DATABASE"]
+    django.setup()
+    from django.db import connection
+
+    from campaigns.sending import worker
+    from core import clock
+
+    connection.ensure_connection()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    if os.environ.get("BENCH_PROFILE"):
+        import cProfile
+
+        profile = cProfile.Profile()
+        profile.enable()
+    worker.send_run(run_id=int(sys.argv[1]), owner=f"bench:{os.getpid()}", clock=clock.now)
+    if os.environ.get("BENCH_PROFILE"):
+        profile.dump_stats(f"{os.environ['BENCH_PROFILE']}.{os.getpid()}")
+
+
+if __name__ == "__main__":
+    main()
