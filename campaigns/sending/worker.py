@@ -26,6 +26,9 @@ from endpoints.queries import EndpointRow, endpoint_rows
 from messaging.delivery import Delivery, DeliveryStatus, OutgoingMessage, Transport, TransportDown, transport_for
 
 SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
+FIRST_BATCH = 50  # before the server's pace is known
+_SMALLEST_BATCH = 10  # two commits for fewer would cost more than the messages
+_BATCH_SECONDS = 0.1  # what a small batch should take: a slow server must not leave two hundred UNKNOWN
 _DOWN_PAUSE = datetime.timedelta(seconds=30)  # before a server that could not be reached is tried again
 _RETRY_SECONDS = 1.0  # between attempts to commit while the database is away
 
@@ -76,6 +79,11 @@ def runs_with_work(*, now: datetime.datetime) -> list[int]:
     return list(runs.filter(Exists(free) | ~Exists(is_open)).order_by("due_at").values_list("pk", flat=True)[:50])
 
 
+def next_batch(*, sent: int, seconds: float) -> int:
+    """How many messages to send between two commits, after ``sent`` of them took ``seconds``."""
+    return max(_SMALLEST_BATCH, min(SMALL_BATCH, int(_BATCH_SECONDS * sent / max(seconds, 1e-6))))
+
+
 class _Worker:
     def __init__(self, run: Run, clock: Clock, transport: Transport, should_stop: Callable[[], bool]) -> None:
         self._run = run
@@ -83,6 +91,7 @@ class _Worker:
         self.transport = transport
         self._should_stop = should_stop
         context = LinkContext(project_id=run.project_id, campaign_id=run.campaign_id, run_id=run.pk, treatment=run.treatment)
+        self._batch = FIRST_BATCH
         self._message = RunMessage(run=run, links=run_links(context=context)) if run.state == RunState.RUNNING else None
 
     def work(self, held: slices.HeldSlice) -> bool:
@@ -93,15 +102,17 @@ class _Worker:
             if self._should_stop():
                 slices.release(held=held)
                 return False
-            end = min(held.done + SMALL_BATCH, len(held.ids))
+            end = min(held.done + self._batch, len(held.ids))
             if self._message is None or not slices.intend(held=held, end=end, now=self._clock()):
                 return self._stopped(held)
+            begun, size = time.perf_counter(), end - held.done
             try:
                 self._send(held, end)
             except TransportDown as down:
                 _log.warning("run %s: %s", self._run.public_id, down)
                 slices.take_back(held=held, not_before=self._clock() + _DOWN_PAUSE)
                 return False
+            self._batch = next_batch(sent=size, seconds=time.perf_counter() - begun)
         return True
 
     def _stopped(self, held: slices.HeldSlice) -> bool:

@@ -202,13 +202,13 @@ def test_a_pause_holds_what_is_going_out_and_a_resume_goes_on() -> None:
     actor = run.project.created_by
 
     def answer(_message: OutgoingMessage) -> DeliveryStatus:
-        if len(transport.messages) == 100:
+        if not transport.messages:
             launch.pause_campaign(campaign=run.campaign, actor=actor, now=clock())
         return DeliveryStatus.SUCCESS
 
     transport = RecordingTransport(answer)
     send(run, transport, clock)
-    assert sum(transport.sent.values()) == 200
+    assert sum(transport.sent.values()) == worker.FIRST_BATCH
     launch.resume_campaign(campaign=run.campaign, actor=actor, now=clock())
     send(run, transport, clock)
 
@@ -229,10 +229,16 @@ def test_a_deleted_campaign_sends_no_more_and_everybody_has_an_outcome() -> None
     transport = RecordingTransport(answer)
     send(run, transport, clock)
 
-    assert outcomes(run) == {"SUCCESS": 200, "EXPIRED": 250}
+    assert outcomes(run) == {"SUCCESS": worker.FIRST_BATCH, "EXPIRED": 450 - worker.FIRST_BATCH}
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED
     assert run.completed_at is not None
+
+
+def test_a_slow_server_has_fewer_messages_at_stake() -> None:
+    assert worker.next_batch(sent=50, seconds=50 * 0.003) == 33
+    assert worker.next_batch(sent=33, seconds=33 * 1.0) == 10
+    assert worker.next_batch(sent=200, seconds=200 / 20_000) == worker.SMALL_BATCH
 
 
 @pytest.mark.django_db
