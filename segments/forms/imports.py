@@ -76,8 +76,11 @@ class ImportForm(StyledForm):
                 self.add_error("uploads", _("Choose a file."))
             if len(files) > 10:
                 self.add_error("uploads", _("At most ten files at once."))
-        elif not values.get("s3_url"):
-            self.add_error("s3_url", _("Enter the address of the file or folder."))
+        else:
+            if not values.get("s3_url"):
+                self.add_error("s3_url", _("Enter the address of the file or folder."))
+            if not values.get("connection") and "connection" not in self.errors:
+                self.add_error("connection", _("Choose a connection."))  # without one boto3 takes the server's own keys
         return values
 
     @property

@@ -142,6 +142,8 @@ class _Run:
 
     def _s3(self) -> s3.S3Source:
         bucket, _key = s3.parse_url(self.job.s3_url)
+        if self.job.connection is None and self.job.created_by is not None:  # the server's own keys are for operators' commands
+            raise s3.SourceRefused("no_connection")
         return s3.S3Source(connection=self.job.connection, bucket=bucket)
 
     @contextlib.contextmanager

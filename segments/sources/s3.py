@@ -30,6 +30,7 @@ _SENTENCES: dict[str, Any] = {
     "InvalidAccessKeyId": _("S3 does not know the connection's access key id. Check the connection."),
     "SignatureDoesNotMatch": _("S3 refused the connection's secret access key. Enter it anew in the connection."),
     "PreconditionFailed": _("The file “%(key)s” was changed while it was being read. Import it again."),
+    "no_connection": _("The connection of this import was deleted. Begin a new import with another connection."),
     "unreachable": _("S3 can't be reached at %(endpoint)s. Check the connection's endpoint URL and region."),
     "empty_prefix": _("There are no files under “%(key)s” in the bucket “%(bucket)s”."),
     "too_many_files": _("There are more than %(limit)s files under “%(key)s”."),
@@ -125,7 +126,10 @@ class S3Source:
 
 def parse_url(url: str) -> tuple[str, str]:
     """``s3://bucket/key`` as (bucket, key); raises ``SourceRefused``."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # "s3://[x" reads as half an IPv6 address
+        raise SourceRefused("bad_url", url=url) from None
     if parts.scheme != "s3" or not parts.netloc:
         raise SourceRefused("bad_url", url=url)
     _scheme, _, rest = url.strip().partition("://")

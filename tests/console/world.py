@@ -1,0 +1,152 @@
+"""A project with one of everything, and the ids that fill the parameters of addresses."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from campaigns.models import Campaign, Run, RunExclusion
+from core.audience import Audience
+from messaging.models import MailboxMessage, Sender
+from projects.models import Invitation, Member, Project, Role, User
+from segments.models import Connection, ImportJob, ImportPiece, RefusedLine, Segment
+from segments.services import connections, segments
+from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
+from tests.factories.endpoints import make_endpoint
+from tests.factories.messaging import make_sender
+from tests.factories.projects import make_member, make_project
+
+NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
+RAW = (
+    b"From: shop@example.com\r\nTo: kim@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>x</p>\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A project with one of everything. ``draft`` is a campaign in the wizard, ``campaign`` one that was launched."""
+
+    project: Project
+    owner: User
+    viewer: User
+    campaign: Campaign
+    draft: Campaign
+    segment: Segment
+    dynamic: Segment
+    job: ImportJob
+    connection: Connection
+    sender: Sender
+    message: MailboxMessage
+    member: Member
+    invitation: Invitation
+    endpoint_id: int
+
+    def ids(self) -> dict[str, Any]:
+        """The parameters of addresses that name a thing of this project."""
+        return {
+            "project_id": self.project.public_id,
+            "campaign_id": self.campaign.public_id,
+            "segment_id": self.segment.public_id,
+            "job_id": self.job.public_id,
+            "connection_id": self.connection.pk,
+            "sender_id": self.sender.pk,
+            "member_id": self.member.pk,
+            "invitation_id": self.invitation.pk,
+            "pk": self.message.pk,
+        }
+
+
+# Parameters that name no thing of a project.
+WORDS: dict[str, str] = {"step": "review", "what": "targeted", "token": "no-such-token", "uidb64": "MQ"}
+# Names too general to be filled by name alone: which addresses may use them.
+_MAILBOX = {"messaging:show-mailbox-message", "messaging:show-mailbox-html", "messaging:download-mailbox-message"}
+
+
+def make_world(*, text: str = "가을") -> World:
+    """``text`` is the name of everything that has one, an attribute's name and its value."""
+    project = make_project(name=text[:64], description=text)
+    owner = project.created_by
+    User.objects.filter(pk=owner.pk).update(name=text[:100])
+    endpoint = make_endpoint(
+        project=project, user_attributes={"MBR_FULLNM": [text]}, attributes={text[:50]: [text]}, location={"City": text}
+    )
+    segment = make_import_segment(project=project, members=Audience([endpoint.pk]), name=text[:128])
+    group = {"SourceSegments": [{"Id": segment.public_id}], "Type": "ALL", "Dimensions": [
+        {"Attributes": {text[:50]: {"AttributeType": "INCLUSIVE", "Values": [text[:100]]}}}
+    ]}  # fmt: skip
+    dynamic = segments.create_segment(
+        project=project, actor=owner, name=text[:128], document={"SegmentGroups": {"Include": "ALL", "Groups": [group]}}, now=NOW
+    )
+    connection = connections.create_connection(
+        project=project, actor=owner, name=text[:64], access_key_id=text[:128], secret_access_key="x", now=NOW
+    )
+    sender = make_sender(project=project, name=text[:64])
+    document = campaign_document(segment=segment, Preheader=text, DefaultSubstitutions={"User.UserAttributes.MBR_FULLNM": text})
+    document["MessageConfiguration"]["EmailMessage"]["Title"] = text
+    campaign = make_campaign(project=project, document=document, name=text[:128], state="COMPLETED", launched_at=NOW)
+    run = Run.objects.create(
+        project=project, campaign=campaign, occurrence_at=NOW, due_at=NOW, state="COMPLETED", completed_at=NOW, campaign_version=1,
+        targeted=1,
+    )  # fmt: skip
+    RunExclusion.objects.create(run=run, reason="ENDPOINT_OPT_OUT", members=Audience([endpoint.pk]), total=1)
+    return World(
+        project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
+        draft=make_campaign(project=project, document=document, name=text[:128]), segment=segment, dynamic=dynamic,
+        job=_job(project, connection, text), connection=connection, sender=sender,
+        message=MailboxMessage.objects.create(project=project, recipient="kim@example.com", mail_from="a@b.c", subject=text, raw=RAW),
+        member=Member.objects.get(project=project, user=owner), invitation=Invitation.objects.create(
+            project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,
+            expires_at=datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC),
+        ), endpoint_id=endpoint.pk,
+    )  # fmt: skip
+
+
+def _job(project: Project, connection: Connection, text: str) -> ImportJob:
+    job = ImportJob.objects.create(
+        project=project, segment_name=text[:128], source="S3", s3_url="s3://bucket/x.csv", connection=connection, format="CSV",
+        status="FAILED", total_processed=1, total_failures=1, failure={"code": "NoSuchKey", "params": {"key": text, "bucket": text}},
+        notes=[{"code": "skipped_format", "params": {"file": text}}, {"code": "ignored_column", "params": {"file": text, "column": text}}],
+    )  # fmt: skip
+    piece = ImportPiece.objects.create(job=job, number=0, file_name=text, start_byte=0, end_byte=1, first_line=2, header=["Id"])
+    RefusedLine.objects.create(
+        job=job, piece=piece, file_name=text, line_number=2, column=text[:200], code="channel", params={"value": text},
+        line=text,
+    )  # fmt: skip
+    return job
+
+
+def logged_in(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def addresses() -> dict[str, list[str]]:
+    """Every address of the console but the admin's: its full name to its parameters."""
+    return dict(_walk(get_resolver(), "", []))
+
+
+def _walk(resolver: URLResolver, namespace: str, parameters: list[str]) -> list[tuple[str, list[str]]]:
+    found: list[tuple[str, list[str]]] = []
+    for entry in resolver.url_patterns:
+        held = list(dict.fromkeys([*parameters, *entry.pattern.converters, *entry.pattern.regex.groupindex]))
+        if isinstance(entry, URLPattern):
+            assert entry.name, f"{entry.pattern} has no name"
+            found.append((f"{namespace}{entry.name}", held))
+        elif entry.namespace != "admin":
+            found += _walk(entry, f"{namespace}{entry.namespace}:" if entry.namespace else namespace, held)
+    return found
+
+
+def fill(name: str, parameters: list[str], ids: dict[str, Any]) -> dict[str, Any]:
+    """Values for an address's parameters. A parameter that is not known here fails: say how to fill it, above."""
+    values = ids | WORDS
+    for parameter in parameters:
+        assert parameter in values, f"{name}: tests/console/world.py must know how to fill <{parameter}>"
+        assert parameter != "pk" or name in _MAILBOX, f"{name}: give <pk> a name of its own"
+    return {parameter: values[parameter] for parameter in parameters}
