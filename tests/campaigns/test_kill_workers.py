@@ -18,7 +18,7 @@ import pytest
 import redis
 from django.db import connection
 
-from campaigns.models import Run, RunState, SliceOutcome
+from campaigns.models import Run, RunState, Slice, SliceOutcome
 from campaigns.sending.worker import SMALL_BATCH
 from campaigns.services import launch
 from console.embedded import servers
@@ -59,8 +59,19 @@ class Crew:
         for name in list(self._processes):
             self.kill(name)
 
-    def logs(self) -> str:
-        return "\n".join(f"== {path.name}\n{path.read_text()[-2000:]}" for path in sorted(self._folder.glob("*.log")))
+    def state(self) -> str:
+        """What an operator would look at: runs, open slices, queues, logs."""
+        runs = list(Run.objects.values("state", "frozen", "lease_until"))
+        open_slices = list(
+            Slice.objects.filter(state="OPEN").values(
+                "number", "epoch", "lease_owner", "lease_until", "not_before", "done_cursor"
+            )
+        )
+        broker = redis.from_url(self._environment["REDIS_URL"])
+        queues = {name: broker.llen(name) for name in ("ticks", "sends", "events", "imports")}
+        alive = {name: process.poll() is None for name, process in self._processes.items()}
+        logs = "\n".join(f"== {path.name}\n{path.read_text()[-1500:]}" for path in sorted(self._folder.glob("*.log")))
+        return f"{clock.now()} {runs} {open_slices} {queues} {alive}\n{logs}"
 
 
 @pytest.fixture
@@ -90,7 +101,7 @@ def crew(tmp_path: Path, server: ScriptedServer, settings: Any) -> Iterator[Crew
 def wait_until(condition: Callable[[], bool], *, seconds: float, crew: Crew) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, crew.logs()
+        assert time.monotonic() < deadline, crew.state()
         time.sleep(0.01)
 
 
