@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from core.audience import Audience
 from endpoints.importer.columns import ColumnKind, columns_of
+from endpoints.importer.merge import refresh_statistics
 from endpoints.importer.piece import PieceResult, import_piece
 from endpoints.importer.refusals import FileRefused
 from endpoints.importer.scan import scan
@@ -82,8 +83,13 @@ class _Run:
                 return
             if self.job.total_pieces == 0:
                 self._initialise()
+            is_first = True
             for piece in self.job.pieces.filter(state=ImportPiece.State.WAITING).order_by("number"):
                 self._import(piece)
+                if is_first:  # the other pieces merge into tables that were perhaps empty before
+                    refresh_statistics()
+                    is_first = False
+            refresh_statistics()
             self._complete()
         except (FileRefused, s3.SourceRefused) as refusal:
             self._fail({"code": refusal.code, "params": refusal.params})
