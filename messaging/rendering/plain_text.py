@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+_TAG = re.compile(r"<[a-zA-Z/!?]")
 _SILENT = frozenset({"head", "style", "script", "title"})
 _BLOCKS = frozenset(
     [
@@ -65,10 +66,16 @@ class _Reader(HTMLParser):
             self.out.append(re.sub(r"\s+", " ", data))
 
 
+def closed(source: str) -> str:
+    """The page without a tag that is open at its end: ``html.parser`` tries each "<" there up to the end, for minutes."""
+    end = source.rfind(">") + 1
+    return source[:end] + _TAG.split(source[end:], maxsplit=1)[0]
+
+
 def from_html(source: str) -> str:
     """The readable text of an HTML page; variables stay as they stand."""
     reader = _Reader()
-    reader.feed(source)
+    reader.feed(closed(source))
     reader.close()
     lines = [line.strip() for line in "".join(reader.out).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"

@@ -16,8 +16,9 @@ from messaging.rendering import plain_text
 from messaging.rendering.content import HTML_LIMIT, MessageContent, TemplateError
 from messaging.rendering.template import UNSUBSCRIBE, Part, Variable, parse, reader
 
-_ANCHOR = re.compile(r"<a(?:rea)?\b[^>]*?\shref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
-_BODY_START = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+# No "<" inside a tag: a megabyte of "<a <a <a" must not be read again from each of them to its end.
+_ANCHOR = re.compile(r"<a(?:rea)?\b[^<>]*?\shref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
+_BODY_START = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"[\r\n\v\f\x00-\x08\x0e-\x1f\x85\u2028\u2029]+")
 

@@ -57,25 +57,25 @@ Part = str | Variable
 def parse(source: str, *, part: str) -> list[Part]:
     """Literal pieces and variables, in order; raises ``TemplateError``."""
     parts: list[Part] = []
-    position = 0
+    position, line, line_start = 0, 1, 0
     while (start := source.find(_OPEN, position)) >= 0:
         if start > position:
             parts.append(source[position:start])
-        where = _place(source, start)
+        line += source.count("\n", position, start)
+        line_start = max(line_start, source.rfind("\n", position, start) + 1)
+        where = (line, start - line_start + 1)
         if source.startswith("{{{", start):
             raise _error(_("{{{ }}} would put a member's value into the page unescaped. Write {{ }} instead."), part, where)
         end = source.find("}}", start)
         if end < 0:
             raise _error(_("“{{” is opened here and never closed. “}}” is expected."), part, where)
         parts.append(_variable(source[start + 2 : end].strip(), part, where))
+        line += source.count("\n", start, end)
+        line_start = max(line_start, source.rfind("\n", start, end) + 1)
         position = end + 2
     if position < len(source):
         parts.append(source[position:])
     return parts
-
-
-def _place(source: str, position: int) -> tuple[int, int]:
-    return source.count("\n", 0, position) + 1, position - source.rfind("\n", 0, position)
 
 
 def _error(message: str, part: str, where: tuple[int, int]) -> TemplateError:

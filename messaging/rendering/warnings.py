@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
+from messaging.rendering import plain_text
 from messaging.rendering.content import MessageContent
 from messaging.rendering.program import MessageProgram
 
@@ -62,7 +64,7 @@ def _markup_warnings(content: MessageContent) -> list[Warning]:
     if not content.html:
         return []
     checker = _Checker()
-    checker.feed(content.html)
+    checker.feed(plain_text.closed(content.html))
     checker.close()
     checker.finish()
     return checker.found[:20]
@@ -73,6 +75,7 @@ class _Checker(HTMLParser):
         super().__init__()
         self.found: list[Warning] = []
         self._open: list[tuple[str, int]] = []
+        self._names: Counter[str] = Counter()  # of the open ones
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         line = self.getpos()[0]
@@ -90,11 +93,12 @@ class _Checker(HTMLParser):
                 )
         if tag not in _VOID:
             self._open.append((tag, line))
+            self._names[tag] += 1
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _VOID:
             return
-        if tag not in [name for name, _line in self._open]:
+        if not self._names[tag]:
             line = self.getpos()[0]
             self.found.append(
                 Warning("broken_html", _("Line %(line)s: </%(tag)s> closes nothing.") % {"line": line, "tag": tag}, line)
@@ -102,6 +106,7 @@ class _Checker(HTMLParser):
             return
         while self._open:
             name, line = self._open.pop()
+            self._names[name] -= 1
             if name == tag:
                 return
             self._unclosed(name, line)

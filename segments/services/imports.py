@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core.errors import Refusal
@@ -97,3 +98,13 @@ def retry_import(*, job: ImportJob, actor: User, now: datetime.datetime) -> Impo
         project=job.project, actor=actor, now=now, source=job.source, s3_url=job.s3_url, connection=job.connection,
         upload_key=job.upload_key, upload_name=job.upload_name, format=job.format, segment_name=job.segment_name,
     )  # fmt: skip
+
+
+def end_lease(*, job: ImportJob, actor: User, now: datetime.datetime) -> None:
+    """Let another worker carry an open job on at once. The one that held it can write nothing more of it (its epoch is past)."""
+    with transaction.atomic():
+        open_jobs = ImportJob.objects.filter(pk=job.pk).exclude(status__in=[JobStatus.COMPLETED, JobStatus.FAILED])
+        if not open_jobs.update(epoch=F("epoch") + 1, lease_until=None):
+            raise ImportRefused(_("This import is finished already."))
+        audit.record(project=job.project, actor=actor, verb="import.lease_ended", target=job, now=now)
+        transaction.on_commit(lambda: _dispatch(job.pk))

@@ -1,0 +1,52 @@
+"""Operators' pages of numbers. Events have a composite key, which Django's admin can't show: an endpoint's page lists its own."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from analytics import signing_keys
+from analytics.models import Counter, Reach, SigningKey, StreamPosition
+from core.operators import OperatorAdmin
+
+
+@admin.register(Counter)
+class CounterAdmin(OperatorAdmin):
+    list_display = ("hour", "project_id", "source_kind", "source_id", "run_id", "kind", "hit_class", "total")
+    list_filter = ("kind", "hit_class")
+    search_fields = ("=run_id", "=source_id")
+    search_help_text = _("Number of a run or a campaign")
+
+
+@admin.register(Reach)
+class ReachAdmin(OperatorAdmin):
+    list_display = ("day", "project_id", "source_id", "run_id", "kind", "hit_class", "link_number")
+    list_filter = ("kind", "hit_class")
+    search_fields = ("=run_id", "=source_id")
+    search_help_text = _("Number of a run or a campaign")
+    readonly_fields = ("endpoints",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reach]:
+        return super().get_queryset(request).defer("members")
+
+    @admin.display(description=_("endpoints"))
+    def endpoints(self, reach: Reach) -> int:
+        return len(reach.members)
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(OperatorAdmin):
+    list_display = ("number", "created_at", "retired_at")
+    exclude = ("sealed_secret",)
+    actions = ("rotate",)
+
+    @admin.action(description=_("Sign new links with a new key (old links stay valid)"))
+    def rotate(self, request: HttpRequest, rows: QuerySet[SigningKey]) -> None:
+        self.carry_out(request, rows[:1], lambda _row: signing_keys.rotate())
+
+
+@admin.register(StreamPosition)
+class StreamPositionAdmin(OperatorAdmin):
+    list_display = ("stream", "position")

@@ -1,0 +1,110 @@
+"""Operators' pages of campaigns, their runs and slices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models import Campaign, CampaignVersion, Run, RunExclusion, Slice, SliceOutcome, Treatment
+from campaigns.services import launch, leases
+from core import clock
+from core.operators import OperatorAdmin
+
+
+@admin.register(Campaign)
+class CampaignAdmin(OperatorAdmin):
+    list_display = ("name", "project", "state", "version", "launched_at", "updated_at")
+    list_filter = ("state",)
+    list_select_related = ("project",)
+    search_fields = ("name", "=public_id", "project__name")
+    actions = ("pause", "resume", "delete")
+
+    @admin.action(description=_("Pause"))
+    def pause(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: launch.pause_campaign(campaign=row, actor=actor, now=clock.now()))
+
+    @admin.action(description=_("Resume"))
+    def resume(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: launch.resume_campaign(campaign=row, actor=actor, now=clock.now()))
+
+    @admin.action(description=_("Delete: nothing more is sent, the numbers stay"))
+    def delete(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: launch.delete_campaign(campaign=row, actor=actor, now=clock.now()))
+
+
+@admin.register(CampaignVersion)
+class CampaignVersionAdmin(OperatorAdmin):
+    list_display = ("campaign", "version", "name", "created_by", "created_at")
+    list_select_related = ("campaign", "created_by")
+    search_fields = ("name", "=campaign__public_id")
+
+
+@admin.register(Treatment)
+class TreatmentAdmin(OperatorAdmin):
+    list_display = ("campaign", "number", "next_run_at", "next_occurrence_at")
+    list_filter = (("next_run_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("campaign",)
+    search_fields = ("campaign__name", "=campaign__public_id")
+
+
+@admin.register(Run)
+class RunAdmin(OperatorAdmin):
+    list_display = (
+        "public_id", "campaign", "project", "occurrence_at", "zone_wave", "state", "targeted", "frozen", "started_at", "completed_at",
+    )  # fmt: skip
+    list_filter = ("state",)
+    list_select_related = ("campaign", "project")
+    search_fields = ("=public_id", "campaign__name", "=campaign__public_id")
+    date_hierarchy = "occurrence_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("audience")
+
+
+@admin.register(RunExclusion)
+class RunExclusionAdmin(OperatorAdmin):
+    list_display = ("run", "reason", "total")
+    list_filter = ("reason",)
+    list_select_related = ("run",)
+    search_fields = ("=run__public_id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("members", "run__audience")
+
+
+@admin.register(Slice)
+class SliceAdmin(OperatorAdmin):
+    list_display = (
+        "run", "number", "attempt", "state", "size", "intent_cursor", "done_cursor", "epoch", "lease_owner", "lease_until", "not_before",
+    )  # fmt: skip
+    list_filter = ("state",)
+    list_select_related = ("run",)
+    search_fields = ("=run__public_id",)
+    search_help_text = _("Id of a run")
+    actions = ("take_over",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("ids", "run__audience")
+
+    @admin.action(description=_("Take over from a worker that hangs (its small batch becomes UNKNOWN)"))
+    def take_over(self, request: HttpRequest, rows: QuerySet[Slice]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: leases.end_lease(slice_id=row.pk, actor=actor, now=clock.now()))
+
+
+@admin.register(SliceOutcome)
+class SliceOutcomeAdmin(OperatorAdmin):
+    list_display = ("slice", "run", "outcome", "total")
+    list_filter = ("outcome",)
+    list_select_related = ("slice", "run")
+    search_fields = ("=run__public_id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("members", "slice__ids", "run__audience")

@@ -1,0 +1,74 @@
+"""Operators' pages of endpoints. Written by imports, unsubscribe links and marketers; only looked at here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
+
+from analytics.queries import endpoint_events
+from core.operators import OperatorAdmin
+from endpoints.models import AttributeName, Endpoint, EndpointUser, OptOutEntry
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(OperatorAdmin):
+    list_display = ("endpoint_id", "project", "channel_type", "address", "opt_out", "status", "user", "updated_at")
+    list_filter = ("channel_type", "opt_out", "status")
+    list_select_related = ("project", "user")
+    search_fields = ("endpoint_key",)
+    search_help_text = _("The whole Id or the whole address")
+    ordering = ("-id",)
+    readonly_fields = ("events",)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip().lower()  # the indexed columns are in lower case
+        return (queryset.filter(Q(endpoint_key=term) | Q(address_key=term)) if term else queryset), False
+
+    @admin.display(description=_("the newest events"))
+    def events(self, endpoint: Endpoint) -> str:
+        found = endpoint_events(project_id=endpoint.project_id, endpoint_id=endpoint.pk)
+        return format_html_join(
+            "",
+            "<div>{} UTC {} {}</div>",
+            ((f"{event.at:%Y-%m-%d %H:%M:%S}", event.event_type, event.data or "") for event in found),
+        )
+
+
+@admin.register(EndpointUser)
+class EndpointUserAdmin(OperatorAdmin):
+    list_display = ("user_id", "project", "updated_at")
+    list_select_related = ("project",)
+    search_fields = ("=user_id",)
+    search_help_text = _("The whole UserId")
+    ordering = ("-id",)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queryset.filter(user_id=term) if term else queryset), False
+
+
+@admin.register(OptOutEntry)
+class OptOutEntryAdmin(OperatorAdmin):
+    list_display = ("at", "project", "endpoint", "opt_out", "source", "campaign_id", "run_id", "actor_id")
+    list_filter = ("opt_out", "source")
+    list_select_related = ("project", "endpoint")
+    search_fields = ("endpoint__address_key", "endpoint__endpoint_key")
+    ordering = ("-id",)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip().lower()
+        whole = Q(endpoint__endpoint_key=term) | Q(endpoint__address_key=term)
+        return (queryset.filter(whole) if term else queryset), False
+
+
+@admin.register(AttributeName)
+class AttributeNameAdmin(OperatorAdmin):
+    list_display = ("name", "kind", "project", "looks_like_date", "first_seen_at")
+    list_filter = ("kind", "looks_like_date")
+    list_select_related = ("project",)
+    search_fields = ("name", "project__name")

@@ -1,0 +1,40 @@
+"""Operators' pages of senders and the practice mailbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from core import clock
+from core.operators import OperatorAdmin
+from messaging.models import MailboxMessage, Sender
+from messaging.services import senders
+
+
+@admin.register(Sender)
+class SenderAdmin(OperatorAdmin):
+    list_display = ("address", "name", "project", "verified_at", "token_expires_at", "created_by")
+    list_filter = (("verified_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("project", "created_by")
+    search_fields = ("address", "name", "project__name")
+    exclude = ("token_hash",)
+    actions = ("send_verification",)
+
+    @admin.action(description=_("Mail the verification link again"))
+    def send_verification(self, request: HttpRequest, rows: QuerySet[Sender]) -> None:
+        self.carry_out(request, rows, lambda sender: senders.send_verification(sender=sender, now=clock.now()))
+
+
+@admin.register(MailboxMessage)
+class MailboxMessageAdmin(OperatorAdmin):
+    list_display = ("received_at", "project", "recipient", "subject")
+    list_select_related = ("project",)
+    search_fields = ("=recipient",)
+    search_help_text = _("The whole address")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("raw")
