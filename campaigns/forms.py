@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -105,6 +106,11 @@ class MessageForm(StyledForm):
 
 class WallClockField(forms.DateTimeField):
     """A wall-clock time without a zone: the zone is a field of its own, and an hour that one zone skips exists in another."""
+
+    default_validators = [  # far from the ends of the calendar, where another zone's clock has no year any more
+        MinValueValidator(datetime.datetime(2000, 1, 1)),  # noqa: DTZ001 (a wall clock)
+        MaxValueValidator(datetime.datetime(2100, 1, 1)),  # noqa: DTZ001
+    ]
 
     def to_python(self, value: Any) -> datetime.datetime | None:
         with timezone.override(datetime.UTC):

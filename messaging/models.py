@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import email.utils
+import re
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from projects.models import Project
+
+_SPECIAL = re.compile(r'[()<>@,:;".\[\]\\]')
 
 
 class Sender(models.Model):
@@ -27,6 +32,11 @@ class Sender(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} <{self.address}>" if self.name else self.address
+
+    @property
+    def header(self) -> str:
+        """Name and address so that a parser of headers reads both back, whatever the name holds."""
+        return f'"{email.utils.quote(self.name)}" <{self.address}>' if _SPECIAL.search(self.name) else str(self)
 
     @property
     def is_verified(self) -> bool:

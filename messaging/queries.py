@@ -18,6 +18,11 @@ def usable_senders(*, project: Project) -> list[Sender]:
     return list(found if project.is_practice else found.filter(verified_at__isnull=False))
 
 
+def may_send_from(*, project: Project, address: str) -> bool:
+    """Practice sends from any address (all of it goes to the mailbox), live from a verified one."""
+    return project.is_practice or senders(project=project).filter(address=address, verified_at__isnull=False).exists()
+
+
 def mailbox(*, project: Project, search: str = "", before: int | None = None, limit: int = 50) -> list[MailboxMessage]:
     """The newest messages in a project's mailbox, newest first, without their bodies; ``before`` is the last id of a page."""
     found = MailboxMessage.objects.filter(project=project).defer("raw").order_by("-id")

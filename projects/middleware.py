@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import timezone
@@ -18,6 +20,17 @@ class LanguageAndZoneMiddleware(LocaleMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         timezone.deactivate()
         super().process_request(request)
+
+
+def no_null_middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """An address with a NUL names nothing: PostgreSQL holds none, and psycopg2 raises ``ValueError`` at a parameter with one."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            raise Http404
+        return get_response(request)
+
+    return middleware
 
 
 def remember_language(response: HttpResponseBase, language: str) -> None:

@@ -10,14 +10,17 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from campaigns import lifecycle, schedule
 from campaigns.models import CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
+from campaigns.sending import message
 from campaigns.services import occurrences
 from core.audience import Audience
 from core.errors import Refusal
 from core.sql import bigint_array, id_set
 from endpoints import eligibility
+from messaging import queries as messaging_queries
 from segments import evaluation
 
 SLICE_SIZE = 1_000
@@ -77,6 +80,9 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
 
 def _compute(run: Run) -> Frozen:
     document = run.campaign.document
+    address = message.content_of(content_of(document)).from_address
+    if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
+        raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
     members = evaluation.evaluate_segment(
         project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion")
     )

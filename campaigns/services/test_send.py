@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.services.drafts import CampaignRefused
+from messaging import queries as messaging_queries
 from messaging.delivery import DeliveryStatus, OutgoingMessage, TransportDown, transport_for
 from messaging.rendering import MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
@@ -27,6 +28,8 @@ def send_test(
     content = content_of({"Message": message, "Pabal": campaign.document.get("Pabal", {})})
     if not content.from_address:
         raise CampaignRefused(_("Choose a sender."))
+    if not messaging_queries.may_send_from(project=campaign.project, address=content.from_address):
+        raise CampaignRefused(_("The sender %(address)s is not verified.") % {"address": content.from_address})
     program = compile_content(content)
     builder = MimeBuilder(content=content, project_id=campaign.project.public_id)
     rendered = render(program, document=document)

@@ -14,7 +14,7 @@ from campaigns import lifecycle, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, Treatment
 from campaigns.services import drafts, launch, occurrences
 from campaigns.views.access import campaign_or_404
-from core import clock
+from core import clock, keyset
 from core.errors import Refusal
 from projects.access import project_or_404
 from projects.models import Role
@@ -29,12 +29,12 @@ COLOURS = {
 
 def list_campaigns(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    search, before = request.GET.get("q", "").strip(), request.GET.get("before", "")
+    search, before = request.GET.get("q", "").strip(), keyset.position(request.GET.get("before", ""))
     found = queries.campaigns(project=access.project)
     if search:
         found = found.filter(name__icontains=search)
-    if before.isdecimal():
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found[: _PAGE + 1])
     due = dict(Treatment.objects.filter(campaign__in=rows, number=0).values_list("campaign_id", "next_run_at"))
     lines = [{"campaign": one, "colour": COLOURS.get(one.state), "next_run_at": due.get(one.pk)} for one in rows[:_PAGE]]
@@ -73,10 +73,8 @@ def list_people(request: HttpRequest, project_id: str, campaign_id: str, what: s
     if found is None:
         raise Http404
     label, members = found
-    after = request.GET.get("after", "0")
-    people = queries.people(
-        project_id=access.project.pk, members=members, after=int(after) if after.isdecimal() else 0, limit=_PAGE + 1
-    )
+    after = keyset.position(request.GET.get("after", "")) or 0
+    people = queries.people(project_id=access.project.pk, members=members, after=after, limit=_PAGE + 1)
     context = {
         "campaign": campaign, "label": label, "total": len(members), "people": people[:_PAGE],
         "next_after": people[_PAGE - 1].id if len(people) > _PAGE else None,

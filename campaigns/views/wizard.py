@@ -16,7 +16,7 @@ from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.services import drafts, launch, test_send
 from campaigns.views.access import campaign_or_404
-from core import clock
+from core import clock, keyset
 from core.errors import Refusal
 from endpoints.queries import EndpointRow, endpoint_rows
 from messaging import queries as messaging_queries
@@ -200,7 +200,7 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
     form = forms.MessageForm(request.POST or None, initial=_message_initial(campaign), senders=choices)
     if form.is_valid():
         values = form.cleaned_data
-        shown = {sender.address: str(sender) for sender in senders}
+        shown = {sender.address: sender.header for sender in senders}
         email = {
             "FromAddress": shown.get(values["sender"], ""), "Title": values["subject"], "HtmlBody": values["html"], "Body": values["text"],
         }  # fmt: skip
@@ -229,8 +229,8 @@ def _member(request: HttpRequest, campaign: Campaign) -> EndpointRow | None:
         audience = evaluation.evaluate_segment(project_id=campaign.project_id, segment_id=campaign.document["SegmentId"])
     except Refusal:
         return None
-    after = request.GET.get("after", "0")
-    ids = audience.after(endpoint_id=int(after) if after.isdecimal() else 0, limit=1) or audience.after(endpoint_id=0, limit=1)
+    after = keyset.position(request.GET.get("after", "")) or 0
+    ids = audience.after(endpoint_id=after, limit=1) or audience.after(endpoint_id=0, limit=1)
     search = request.GET.get("member", "").strip().lower()
     if search:
         ids = segment_queries.find_endpoint(project_id=campaign.project_id, text=search) or ids

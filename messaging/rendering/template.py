@@ -13,6 +13,7 @@ from messaging.rendering.content import TemplateError
 
 _OPEN = "{{"
 _SEGMENT = re.compile(r"\.?(?:\[([^\[\]{}]+)\]|([^\s.\[\]{}\"'=()|]+))")
+_INDEX = re.compile(r"[0-9]{1,4}")
 _SCALARS = frozenset(
     [
         "Address",
@@ -102,7 +103,8 @@ def _variable(expression: str, part: str, where: tuple[int, int]) -> Variable:
             raise _error(_("“%(expression)s” is not the name of a variable.") % {"expression": expression[:60]}, part, where)
         segments.append(match[1] or match[2])
         position = match.end()
-    index = int(segments.pop()) if len(segments) > 1 and segments[-1].isdigit() and expression.endswith("]") else None
+    is_indexed = len(segments) > 1 and _INDEX.fullmatch(segments[-1]) and expression.endswith("]")
+    index = int(segments.pop()) if is_indexed else None
     variable = Variable(path=tuple(segments), index=index, line=where[0], column=where[1])
     if not _exists(variable.path):
         raise _error(

@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from core import keyset
 from messaging import queries
 from messaging.models import MailboxMessage
 from messaging.views.mail_policy import mail_policy
@@ -20,11 +21,9 @@ _PAGE = 50
 
 def list_mailbox(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    before = request.GET.get("before", "")
+    before = keyset.position(request.GET.get("before", ""))
     search = request.GET.get("q", "").strip()
-    found = queries.mailbox(
-        project=access.project, search=search, before=int(before) if before.isdecimal() else None, limit=_PAGE + 1
-    )
+    found = queries.mailbox(project=access.project, search=search, before=before, limit=_PAGE + 1)
     context = {"found": found[:_PAGE], "search": search, "next_before": found[_PAGE - 1].pk if len(found) > _PAGE else None}
     return render(request, "messaging/mailbox.html", context)
 

@@ -26,6 +26,12 @@ def styled(form: forms.BaseForm) -> None:
         widget.attrs["class"] = f"{widget.attrs.get('class', '')} {name}".strip()
 
 
+def one_line(text: str) -> None:
+    """For names that stand in a mail's header."""
+    if any(ord(char) < 32 for char in text):
+        raise forms.ValidationError(_("A name is one line of text."))
+
+
 class StyledForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,7 +60,7 @@ class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # not subscri
 
 
 class ProjectForm(StyledForm):
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(label=_("Name"), max_length=64, validators=[one_line])
     description = forms.CharField(
         label=_("Description"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
@@ -64,7 +70,7 @@ class ProjectForm(StyledForm):
 
 
 class InviteForm(StyledForm):
-    email = forms.EmailField(label=_("E-mail address"))
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MARKETER)
 
 
@@ -73,7 +79,7 @@ class RoleForm(StyledForm):
 
 
 class JoinForm(StyledForm):
-    name = forms.CharField(label=_("Your name"), max_length=100)
+    name = forms.CharField(label=_("Your name"), max_length=100, validators=[one_line])
     password = forms.CharField(
         label=_("Password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=_("Ten characters or more."),
@@ -86,4 +92,4 @@ class JoinForm(StyledForm):
 
 
 class AccountForm(StyledForm):
-    name = forms.CharField(label=_("Your name"), max_length=100, required=False)
+    name = forms.CharField(label=_("Your name"), max_length=100, required=False, validators=[one_line])

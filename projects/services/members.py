@@ -44,7 +44,9 @@ def _mail(invitation: Invitation, token: str) -> None:
     link = settings.PUBLIC_URL + reverse("projects:accept-invitation", args=[token])
     values = {"name": str(invitation.invited_by), "project": invitation.project.name, "link": link}
     message = EmailMessage(
-        subject=_("%(name)s invites you to the project “%(project)s”") % values,
+        subject=" ".join(
+            (_("%(name)s invites you to the project “%(project)s”") % values).split()
+        ),  # one line, whatever the names
         body=_("%(name)s invites you to work on “%(project)s” in Pabal.\n\nOpen this link within 7 days:\n%(link)s") % values,
         to=[invitation.email],
         headers={"X-Pabal-Project": invitation.project.public_id},

@@ -30,7 +30,7 @@ class ConnectionForm(StyledForm):
     name = forms.CharField(label=_("Connection name"), max_length=64)
     region = forms.CharField(label=_("Region"), max_length=32, initial="ap-northeast-2")
     endpoint_url = forms.URLField(
-        label=_("Endpoint URL"), required=False, assume_scheme="https",
+        label=_("Endpoint URL"), max_length=300, required=False, assume_scheme="https",
         help_text=_("Empty for Amazon S3 itself; the address of another S3 service otherwise."),
     )  # fmt: skip
     access_key_id = forms.CharField(label=_("Access key id"), max_length=128)

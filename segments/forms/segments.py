@@ -23,8 +23,10 @@ def read_document(text: str) -> dict[str, Any]:
     """The builder's JSON; raises ``ValidationError`` for anything else."""
     try:
         document = json.loads(text)
-    except ValueError:
+        stored = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        stored.encode()
+    except (ValueError, RecursionError):  # half a surrogate pair is a ValueError, too
         raise forms.ValidationError(_("The filters did not arrive. Load the page again.")) from None
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or "\\u0000" in stored:  # PostgreSQL holds no NUL
         raise forms.ValidationError(_("The filters did not arrive. Load the page again."))
     return document

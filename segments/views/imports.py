@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from core import clock
+from core import clock, keyset
 from core.errors import Refusal
 from projects.access import Access, project_or_404
 from projects.models import Role
@@ -26,10 +26,10 @@ _SHOWN = 20
 
 def list_imports(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    before = request.GET.get("before", "")
+    before = keyset.position(request.GET.get("before", ""))
     found = importing.jobs(project=access.project)
-    if before.isdecimal():
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     jobs = list(found[: _PAGE + 1])
     context = {"jobs": jobs[:_PAGE], "next_before": jobs[_PAGE - 1].pk if len(jobs) > _PAGE else None, "tab": "imports"}
     return render(request, "segments/import_list.html", context)
@@ -94,8 +94,7 @@ def show_import(request: HttpRequest, project_id: str, job_id: str) -> HttpRespo
 def list_refused_lines(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     job = _job(access, job_id)
-    after = request.GET.get("after", "0")
-    rows = importing.refused_rows(job=job, after=int(after) if after.isdecimal() else 0, limit=_PAGE + 1)
+    rows = importing.refused_rows(job=job, after=keyset.position(request.GET.get("after", "")) or 0, limit=_PAGE + 1)
     context = {"job": job, "refused": rows[:_PAGE], "next_after": rows[_PAGE - 1].id if len(rows) > _PAGE else None}
     return render(request, "segments/import_refused.html", context)
 

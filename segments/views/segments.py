@@ -6,11 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from psycopg2.errors import QueryCanceled
 
 from core import clock
 from core.errors import Refusal
@@ -118,7 +119,11 @@ def copy_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
         raise Http404
     name = (_("Copy of %(name)s") % {"name": segment.name})[:128]
     document = queries.segment_version(segment=segment).document
-    copy = segments.create_segment(project=access.project, actor=access.user, name=name, document=document, now=clock.now())
+    try:
+        copy = segments.create_segment(project=access.project, actor=access.user, name=name, document=document, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+        return redirect("segments:show-segment", project_id, segment_id)
     return redirect("segments:edit-segment", project_id, copy.public_id)
 
 
@@ -150,6 +155,10 @@ def count_document(request: HttpRequest, project_id: str) -> HttpResponse:
         context["refusal"] = refusal.message
     except forms.ValidationError as error:
         context["refusal"] = error.messages[0]
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        context["refusal"] = _("The count takes too long. Save the segment; it is evaluated when it is sent to.")
     return render(request, "segments/_count.html", context)
 
 
