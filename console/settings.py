@@ -133,6 +133,9 @@ STATICFILES_DIRS = [
             "vendor/ace": "ace-builds/src-min-noconflict",
             "vendor/ace-css": "ace-builds/css",
             "vendor/pretendard": "pretendard/dist/web/variable",
+            "vendor/echarts": "echarts/dist",
+            "vendor/world-atlas": "world-atlas",
+            "vendor/topojson": "topojson-client/dist",
         }.items()
         if (_MODULES / folder).is_dir()
     ),
