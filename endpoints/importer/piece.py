@@ -42,15 +42,18 @@ def import_piece(
     first_line: int,
     now: datetime.datetime,
     on_bytes: Callable[[int], None],
+    await_turn: Callable[[], None] = lambda: None,
 ) -> PieceResult:
     """Import a stretch of whole lines: CSV under ``header``, JSON lines when that is empty.
 
-    Pieces of a project go one after the other (a lock of the transaction's), so that a later line wins over an earlier one
-    whichever worker has it. ``on_bytes`` is told of progress. Raises ``FileRefused`` for too many attribute names.
+    Many workers read pieces side by side; before the first query ``await_turn`` comes back when every earlier piece of the job
+    is written, so that a later line wins over an earlier one whichever worker has it. Jobs of one project take turns by a lock of
+    the transaction's. ``on_bytes`` is told of progress. Raises ``FileRefused`` for too many attribute names.
     """
+    lines = list(_read(stream, header, first_line, on_bytes))
+    await_turn()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, project.pk % (1 << 31)])
-    lines = list(_read(stream, header, first_line, on_bytes))
     folded = fold(project_id=project.pk, lines=lines)
     del lines
     _note_names(project, folded.endpoints.values(), folded.users.values())
