@@ -42,16 +42,23 @@ class Folded:
     processed: int = 0
 
 
-def fold(*, project_id: int, lines: Sequence[Row | Refused]) -> Folded:
-    """Fold a piece's lines, in their order. Three queries: what the lines need to know of what is stored."""
-    known = _Known(project_id, [line for line in lines if isinstance(line, Row)])
+def fold(*, project_id: int, lines: Sequence[Row | Refused], register: bool = True) -> Folded:
+    """Fold a piece's lines, in their order. Three queries: what the lines need to know of what is stored.
+
+    Without ``register`` a line must name an endpoint that is stored, and tells nothing about it to the lines after it. The rows
+    given stay as they are.
+    """
+    known = _Known(project_id, [line for line in lines if isinstance(line, Row)], register=register)
     folded = Folded(processed=len(lines))
     for line in lines:
         if isinstance(line, Refused):
             folded.refused.append(line)
             continue
         try:
-            _take(line, folded, known)
+            if register:
+                _take(line.copy(), folded, known)
+            else:
+                _find(line, folded, known)
         except LineRefused as refusal:
             folded.refused.append(
                 Refused(line=line.line, column=refusal.column, code=refusal.code, params=refusal.params, raw=line.raw)
@@ -62,9 +69,11 @@ def fold(*, project_id: int, lines: Sequence[Row | Refused]) -> Folded:
 class _Known:
     """What is stored already, as far as these rows ask: extended as rows are taken."""
 
-    def __init__(self, project_id: int, rows: Sequence[Row]) -> None:
+    def __init__(self, project_id: int, rows: Sequence[Row], *, register: bool) -> None:
         self._project_id = project_id
-        incomplete = [row.endpoint_id.lower() for row in rows if row.endpoint_id and not (row.channel and row.address)]
+        incomplete = [
+            row.endpoint_id.lower() for row in rows if row.endpoint_id and not (register and row.channel and row.address)
+        ]
         nameless = {
             (row.channel, rules.address_key(row.address, row.channel))
             for row in rows
@@ -99,6 +108,23 @@ class _Known:
         self.keys.setdefault((row.channel, rules.address_key(row.address, row.channel)), key)
         if row.user_id:
             self.users.add(row.user_id)
+
+
+def _find(row: Row, folded: Folded, known: _Known) -> None:
+    if row.is_user_only:
+        if row.user_id not in known.users:
+            raise LineRefused("user_unknown", "User.UserId", value=row.user_id[:100])
+        folded.reached_users.add(row.user_id)
+        return
+    key = row.endpoint_id.lower()
+    if not key and row.address and not row.channel:
+        raise LineRefused("channel_missing", "ChannelType")
+    if not key and not row.address:
+        raise LineRefused("address_missing", "Address")
+    key = key or known.keys.get((row.channel, rules.address_key(row.address, row.channel)), "")
+    if not key or (row.endpoint_id and key not in known.targets):
+        raise LineRefused("endpoint_unknown", "Id" if row.endpoint_id else "Address")
+    folded.endpoints[key] = row
 
 
 def _take(row: Row, folded: Folded, known: _Known) -> None:

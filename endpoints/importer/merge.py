@@ -7,6 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -55,7 +56,7 @@ _INSERT = """
         INSERT INTO endpoints_optoutentry (project_id, endpoint_id, opt_out, source, at)
         SELECT %(project)s, id, 'ALL', 'IMPORT', %(now)s FROM made WHERE opt_out = 'ALL'
     )
-    SELECT count(*) FROM made
+    SELECT id FROM made
 """
 # A file may opt somebody out, and may take back what a file said; it may not take back what the person (or a colleague) said.
 _MERGED = """
@@ -95,7 +96,7 @@ _UPDATE = """
         INSERT INTO endpoints_optoutentry (project_id, endpoint_id, opt_out, source, at)
         SELECT %(project)s, id, opt_out, 'IMPORT', %(now)s FROM changed WHERE opt_out <> old_opt_out
     )
-    SELECT count(*) FROM changed
+    SELECT id FROM changed
 """
 _ONE_OWNER = """
     UPDATE endpoints_endpoint o SET status = 'INACTIVE', updated_at = %(now)s
@@ -114,11 +115,18 @@ _MEMBERS = """
 _ANALYSE = "ANALYZE endpoint_stage; ANALYZE user_stage"
 
 
-def merge(*, project_id: int, folded: Folded, now: datetime.datetime) -> tuple[Audience, int]:
-    """Write a folded piece in the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """``members``: the endpoints that the piece names; ``kept_opted_out``: who stays so although the file says otherwise."""
 
-    Returns the endpoints that it names, and how many who had opted out themselves stay so although the file says otherwise.
-    """
+    members: Audience
+    created: Audience
+    changed: Audience
+    kept_opted_out: int
+
+
+def merge(*, project_id: int, folded: Folded, now: datetime.datetime, keep_before: bool = False) -> Merged:
+    """Write a folded piece in the caller's transaction."""
     given: dict[str, Any] = {"project": project_id, "now": now, "channels": sorted(rules.ONE_OWNER_CHANNELS)}
     with connection.cursor() as cursor:
         cursor.execute(_STAGE_USERS)
@@ -128,18 +136,24 @@ def merge(*, project_id: int, folded: Folded, now: datetime.datetime) -> tuple[A
         cursor.execute(_ANALYSE)
         cursor.execute(_UPSERT_USERS, given)
         cursor.execute(_INSERT, given)
-        made = cursor.fetchone()[0]
+        created = Audience(pk for (pk,) in cursor.fetchall())
+        changed = Audience()
         kept = 0
-        if made < len(folded.endpoints):
+        if len(created) < len(folded.endpoints):
             cursor.execute(_MERGED, given)
             cursor.execute("SELECT count(*) FILTER (WHERE kept) FROM endpoint_merged")
             kept = cursor.fetchone()[0]
             cursor.execute("ANALYZE endpoint_merged")
             cursor.execute(_UPDATE, given)
+            changed = Audience(pk for (pk,) in cursor.fetchall())
         if any(row.channel in rules.ONE_OWNER_CHANNELS for row in folded.endpoints.values()):
             cursor.execute(_ONE_OWNER, given)
-    named = {"project": project_id, "keys": list(folded.endpoints), "users": sorted(folded.reached_users)}
-    return id_set(_MEMBERS, named), kept
+    return Merged(members=members(project_id=project_id, folded=folded), created=created, changed=changed, kept_opted_out=kept)
+
+
+def members(*, project_id: int, folded: Folded) -> Audience:
+    """The stored endpoints that a folded piece names."""
+    return id_set(_MEMBERS, {"project": project_id, "keys": list(folded.endpoints), "users": sorted(folded.reached_users)})
 
 
 def refresh_statistics() -> None:

@@ -63,6 +63,7 @@ LINE_SENTENCES: dict[str, Any] = {
     "text_long": _("The value has %(length)s characters; 100 is the limit."),
     "user_long": _("A UserId has 512 characters at most."),
     "user_unknown": _("The user “%(value)s” has no endpoint yet, so there is nobody to reach."),
+    "endpoint_unknown": _("There is no such endpoint, and this import registers none."),
     "key_missing": _("The line has neither Id nor Address nor User.UserId."),
 }
 

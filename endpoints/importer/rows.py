@@ -7,7 +7,7 @@ import csv
 import difflib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from endpoints.importer import rules
@@ -40,6 +40,13 @@ class Row:
     def is_user_only(self) -> bool:
         """A line that names a user and nothing of an endpoint reaches all the endpoints that the user has."""
         return bool(self.user_id) and not (self.endpoint_id or self.address or self.channel)
+
+    def copy(self) -> Row:
+        """A row of its own, whose maps may be written to."""
+        return replace(
+            self, attributes=dict(self.attributes), user_attributes=dict(self.user_attributes), metrics=dict(self.metrics),
+            demographic=dict(self.demographic), location=dict(self.location),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,3 +249,23 @@ def test_two_hundred_and_fifty_one_names_are_refused() -> None:
     with pytest.raises(FileRefused, match="251"):
         load(project, header + "\n1,EMAIL,a@example.com," + ",".join("x" for _ in range(251)) + "\n")
     assert not Endpoint.objects.exists()
+
+
+def test_an_import_that_registers_nothing_finds_the_endpoints_that_its_lines_name() -> None:
+    project = make_project()
+    load(project, HEADER + "e1,EMAIL,e1@example.com,,u1,김,x,y,1\ne2,EMAIL,e2@example.com,,u2,,,,\n")
+    before = list(Endpoint.objects.order_by("id").values())
+
+    found = scan(
+        io.BytesIO(RAW := (HEADER + "E1,,,ALL,,이,,,\n,EMAIL,e2@example.com,,,,,,\ne3,EMAIL,e3@example.com,,,,,,\n").encode()),
+        is_csv=True,
+    )
+    result = import_piece(
+        project=project, stream=io.BytesIO(RAW[found.spans[0].start :]), header=found.header, first_line=2, now=NOW,
+        on_bytes=lambda _count: None, register=False,
+    )  # fmt: skip
+
+    assert len(result.members) == 2
+    assert [(line.line, line.code) for line in result.refused] == [(4, "endpoint_unknown")]
+    assert (result.processed, len(result.created), len(result.changed), result.unchanged) == (3, 0, 0, 0)
+    assert list(Endpoint.objects.order_by("id").values()) == before
