@@ -86,6 +86,10 @@ class Audience:
             page.append(self._ids[position])
         return page
 
+    def between(self, start: int, stop: int) -> list[int]:
+        """The ids at the positions ``start`` … ``stop`` (exclusive) of the ascending order."""
+        return list(self._ids[start:stop])
+
 
 class AudienceField(models.BinaryField):  # type: ignore[type-arg]  # not subscriptable at run time
     """A ``bytea`` column that gives and takes ``Audience``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any
 
 from django.db import connection
 
+from core.sql import bigint_array
 from endpoints.models import OptOut
+from projects.models import Project
 
 _DOCUMENTS = """
     SELECT e.id, e.endpoint_id, e.channel_type, e.address, e.address_key, e.opt_out, e.status, e.attributes, e.metrics,
@@ -18,6 +21,25 @@ _DOCUMENTS = """
       FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
      WHERE e.project_id = %s AND e.id = ANY(%s)
      ORDER BY e.id
+"""
+
+
+# The same document, put together by the database: no text of it passes through Python's objects.
+_LINES = """
+    COPY (
+        SELECT json_build_object(
+                   'Id', e.endpoint_id, 'ApplicationId', %s, 'ChannelType', e.channel_type, 'Address', e.address,
+                   'OptOut', e.opt_out, 'EndpointStatus', e.status, 'Attributes', e.attributes, 'Metrics', e.metrics,
+                   'Demographic', e.demographic, 'Location', e.location, 'RequestId', e.request_id,
+                   'EffectiveDate', to_char(e.effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                   'CreationDate', to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                   'CohortId', e.cohort_id::text,
+                   'User', CASE WHEN u.id IS NULL THEN '{}' ELSE
+                       jsonb_build_object('UserId', u.user_id, 'UserAttributes', u.attributes) END)
+          FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
+         WHERE e.project_id = %s AND e.id = ANY(%s::bigint[])
+         ORDER BY e.id
+    ) TO STDOUT
 """
 
 
@@ -42,6 +64,15 @@ def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:
         cursor.execute(_DOCUMENTS, [project_id, list(ids)])
         rows = cursor.fetchall()
     return [_row(row) for row in rows]
+
+
+def endpoint_lines(*, project: Project, ids: Sequence[int]) -> bytes:
+    """The endpoints with these ids as JSON lines, each Pinpoint's EndpointResponse, ascending by id. One query."""
+    out = io.BytesIO()
+    with connection.cursor() as cursor:
+        query = cursor.mogrify(_LINES, [project.public_id, project.pk, bigint_array(ids)])
+        cursor.copy_expert(query.decode(), out)
+    return out.getvalue().replace(b"\\\\", b"\\")  # all that COPY escapes in JSON without white space of its own
 
 
 def _row(row: tuple[Any, ...]) -> EndpointRow:

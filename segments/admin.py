@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.operators import OperatorAdmin
-from segments.models import Connection, ImportJob, ImportPiece, RefusedLine, Segment, SegmentVersion
-from segments.services import imports
+from segments.models import Connection, ExportJob, ExportPart, ImportJob, ImportPiece, RefusedLine, Segment, SegmentVersion
+from segments.services import exports, imports
 
 
 @admin.register(Segment)
@@ -97,3 +97,38 @@ class RefusedLineAdmin(OperatorAdmin):
     list_select_related = ("job",)
     search_fields = ("=job__public_id",)
     search_help_text = _("Id of an import")
+
+
+@admin.register(ExportJob)
+class ExportJobAdmin(OperatorAdmin):
+    list_display = (
+        "id", "project", "status", "name", "destination", "format", "completed_parts", "total_parts", "total_processed",
+        "lease_until", "created_at", "removed_at",
+    )  # fmt: skip
+    list_filter = ("status", "destination", "format")
+    list_select_related = ("project",)
+    search_fields = ("=public_id", "name", "s3_url_prefix", "project__name")
+    date_hierarchy = "created_at"
+    exclude = ("audience",)
+    actions = ("cancel", "retry")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("audience")
+
+    @admin.action(description=_("Cancel"))
+    def cancel(self, request: HttpRequest, rows: QuerySet[ExportJob]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda job: exports.cancel_export(job=job, actor=actor, now=clock.now()))
+
+    @admin.action(description=_("Try again (those that failed)"))
+    def retry(self, request: HttpRequest, rows: QuerySet[ExportJob]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda job: exports.retry_export(job=job, actor=actor, now=clock.now()))
+
+
+@admin.register(ExportPart)
+class ExportPartAdmin(OperatorAdmin):
+    list_display = ("job", "number", "is_done", "processed", "bytes", "key")
+    list_filter = ("is_done",)
+    list_select_related = ("job",)
+    search_fields = ("=job__public_id", "key")

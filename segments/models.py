@@ -190,3 +190,79 @@ class RefusedLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name}:{self.line_number} {self.code}"
+
+
+class ExportJob(models.Model):
+    """Endpoints as files: Pinpoint's gzip JSON lines under an S3 prefix, or one file to download."""
+
+    class Destination(models.TextChoices):
+        S3 = "S3", _("S3 bucket")
+        DOWNLOAD = "DOWNLOAD", _("Download")
+
+    class Format(models.TextChoices):
+        CSV = "CSV", "CSV"
+        JSON = "JSON", _("JSON lines")
+        XLSX = "XLSX", "XLSX"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    segment = models.ForeignKey(Segment, models.SET_NULL, null=True, blank=True, related_name="+")  # empty: every endpoint
+    segment_version = models.IntegerField(null=True, blank=True)  # empty: the newest at the start
+    name = models.CharField(max_length=128, blank=True)  # the segment's when it was asked for
+    destination = models.CharField(max_length=8, choices=Destination.choices)
+    s3_url_prefix = models.CharField(_("S3 address"), max_length=1100, blank=True)
+    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
+    format = models.CharField(_("format"), max_length=4, choices=Format.choices)
+    status = models.CharField(max_length=28, choices=JobStatus.choices, default=JobStatus.CREATED)
+    epoch = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    audience = AudienceField(null=True, blank=True)  # who is exported, frozen at the start; gone at the end
+    total = models.BigIntegerField(default=0)  # endpoints in the audience
+    total_parts = models.IntegerField(default=0)
+    completed_parts = models.IntegerField(default=0)
+    total_processed = models.BigIntegerField(default=0)  # endpoints written; those deleted meanwhile are missing
+    file_key = models.CharField(max_length=300, blank=True)  # of the finished download, in the default storage
+    file_bytes = models.BigIntegerField(default=0)
+    failure = models.JSONField(null=True, blank=True)  # {"code", "params"}
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    completed_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)  # when the download was taken away
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(format="JSON") | models.Q(destination="DOWNLOAD"), name="export_s3_is_json")
+        ]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="export_job_by_project"),
+            models.Index(fields=["id"], condition=~models.Q(status__in=["COMPLETED", "FAILED"]), name="export_job_open"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
+
+    @property
+    def has_file(self) -> bool:
+        return bool(self.file_key) and self.removed_at is None
+
+
+class ExportPart(models.Model):
+    """A stretch of the audience, one object. A part that was cut off is written again under the same name."""
+
+    job = models.ForeignKey(ExportJob, models.CASCADE, related_name="parts")
+    number = models.IntegerField()
+    is_done = models.BooleanField(default=False)
+    key = models.CharField(max_length=1200)  # in the bucket, or in the default storage
+    processed = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    columns = models.JSONField(default=dict)  # of a table: the column's name → how often it is repeated
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="export_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.number}"

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from segments import import_urls
+from segments import export_urls, import_urls
 from segments.views import segments
 
 app_name = "segments"
 urlpatterns = [
     *import_urls.urlpatterns,
+    *export_urls.urlpatterns,
     path("p/<str:project_id>/segments/", segments.list_segments, name="list-segments"),
     path("p/<str:project_id>/segments/new/", segments.create_segment, name="create-segment"),
     path("p/<str:project_id>/segments/builder/count/", segments.count_document, name="count-document"),

@@ -14,6 +14,7 @@ WORKERS = {
     "sends-1": ["-Q", "sends", "-P", "solo"],
     "sends-2": ["-Q", "sends", "-P", "solo"],
     "imports": ["-Q", "imports", "-P", "solo"],
+    "exports": ["-Q", "exports", "-P", "solo"],
     "ticks": ["-Q", "ticks,events", "-P", "threads", "-c", "4"],
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -106,6 +106,11 @@ class S3Source:
             body = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=etag, **span)["Body"]  # type: ignore[arg-type]
             with contextlib.closing(body):
                 yield body
+
+    def put(self, key: str, content: IO[bytes], *, content_type: str) -> None:
+        """Write an object, over one of the same key."""
+        with self._errors(key):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     @contextlib.contextmanager
     def _errors(self, key: str) -> Iterator[None]:

@@ -13,7 +13,7 @@ from campaigns.models import Campaign, Run, RunExclusion
 from core.audience import Audience
 from messaging.models import MailboxMessage, Sender
 from projects.models import Invitation, Member, Project, Role, User
-from segments.models import Connection, ImportJob, ImportPiece, RefusedLine, Segment
+from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, Segment
 from segments.services import connections, segments
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
@@ -39,6 +39,7 @@ class World:
     segment: Segment
     dynamic: Segment
     job: ImportJob
+    export: ExportJob
     connection: Connection
     sender: Sender
     message: MailboxMessage
@@ -55,6 +56,7 @@ class World:
             "job_id": self.job.public_id,
             "connection_id": self.connection.pk,
             "sender_id": self.sender.pk,
+            "export_id": self.export.public_id,
             "member_id": self.member.pk,
             "invitation_id": self.invitation.pk,
             "pk": self.message.pk,
@@ -97,7 +99,10 @@ def make_world(*, text: str = "가을") -> World:
     return World(
         project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
         draft=make_campaign(project=project, document=document, name=text[:128]), segment=segment, dynamic=dynamic,
-        job=_job(project, connection, text), connection=connection, sender=sender,
+        job=_job(project, connection, text), export=ExportJob.objects.create(
+            project=project, name=text[:128], destination="S3", s3_url_prefix="s3://bucket/x/", connection=connection, format="JSON",
+            status="FAILED", failure={"code": "NoSuchBucket", "params": {"bucket": text}},
+        ), connection=connection, sender=sender,
         message=MailboxMessage.objects.create(project=project, recipient="kim@example.com", mail_from="a@b.c", subject=text, raw=RAW),
         member=Member.objects.get(project=project, user=owner), invitation=Invitation.objects.create(
             project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,

@@ -1,0 +1,1 @@
+"""Endpoints as files: Pinpoint's JSON lines, and tables (CSV, XLSX) made of them."""
