@@ -17,10 +17,10 @@ def styled(form: forms.BaseForm) -> None:
     """Give widgets the classes of the design."""
     for field in form.fields.values():
         widget = field.widget
-        if isinstance(widget, forms.CheckboxInput):
-            name = "form-check-input"
-        elif isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple | forms.HiddenInput):
+        if isinstance(widget, forms.HiddenInput):
             continue
+        if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
+            name = "form-check-input"  # of each of its boxes
         else:
             name = "form-select" if isinstance(widget, forms.Select) else "form-control"
         widget.attrs["class"] = f"{widget.attrs.get('class', '')} {name}".strip()
