@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
-from analytics.models import Counter, Event, EventKind, HitClass, Reach
+from analytics.models import Counter, Event, EventKind, HitClass, Reach, SourceKind
 from core.audience import Audience
 
 # Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
@@ -102,3 +103,48 @@ def endpoint_events(*, project_id: int, endpoint_id: int, limit: int = 100) -> l
         )
         for event in events
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One event of a person, with the campaign that caused it."""
+
+    at: datetime.datetime
+    endpoint_id: int
+    kind: EventKind
+    hit_class: HitClass
+    campaign_id: int | None
+    data: dict[str, Any]
+
+
+def timeline(
+    *, project_id: int, endpoint_ids: Sequence[int], before: str = "", limit: int = 50
+) -> tuple[list[TimelineEvent], str]:
+    """The events of a person's endpoints, newest first, and what to give as ``before`` for the next page (empty: no more).
+
+    A ``before`` that was not given by this function begins at the newest.
+    """
+    events = Event.objects.filter(project_id=project_id, endpoint_id__in=endpoint_ids).order_by("-occurred_at", "-id")
+    place = _place(before)
+    if place is not None:
+        at, event_id = place
+        events = events.filter(occurred_at__lte=at).exclude(Q(occurred_at=at) & Q(id__gte=event_id))
+    rows = list(events[: limit + 1])
+    more = f"{rows[limit - 1].occurred_at.isoformat()}|{rows[limit - 1].id.hex}" if len(rows) > limit else ""
+    return [_timeline_event(row) for row in rows[:limit]], more
+
+
+def _timeline_event(row: Event) -> TimelineEvent:
+    return TimelineEvent(
+        at=row.occurred_at, endpoint_id=row.endpoint_id, kind=EventKind(row.kind), hit_class=HitClass(row.hit_class),
+        campaign_id=row.source_id if row.source_kind == SourceKind.CAMPAIGN else None, data=row.data or {},
+    )  # fmt: skip
+
+
+def _place(before: str) -> tuple[datetime.datetime, uuid.UUID] | None:
+    at, _bar, event_id = before.partition("|")
+    try:
+        instant, key = datetime.datetime.fromisoformat(at), uuid.UUID(event_id)
+        return (instant.astimezone(datetime.UTC), key) if instant.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None

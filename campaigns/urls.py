@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import pages, wizard
+from campaigns.views import pages, people, wizard
 
 app_name = "campaigns"
 _ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
@@ -21,5 +21,6 @@ urlpatterns = [
     path(_ONE + "delete/", pages.delete_campaign, name="delete-campaign"),
     path(_ONE + "duplicate/", pages.duplicate_campaign, name="duplicate-campaign"),
     path(_ONE + "people/<str:what>/", pages.list_people, name="list-people"),
+    path("p/<str:project_id>/people/<int:endpoint_id>/history/", people.list_history, name="list-history"),
     path(_ONE + "person/", pages.find_person, name="find-person"),
 ]

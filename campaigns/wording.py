@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 
+from analytics.models import EventKind, HitClass
 from campaigns import schedule
+from campaigns.models import Outcome
 from projects import zones
 
 
@@ -56,3 +59,34 @@ def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) 
                 Moment(shown=f"{shown:%Y-%m-%d %H:%M} {zones.short(plan.zone_name)}", utc=f"{occurrence.at:%Y-%m-%d %H:%M}")
             )
     return found
+
+
+def event(kind: EventKind) -> str:
+    """What an event says, in a word or two."""
+    return {
+        EventKind.CAMPAIGN_SEND: _("Campaign message"),
+        EventKind.EMAIL_SEND: _("Sent"),
+        EventKind.EMAIL_DELIVERED: _("Delivered"),
+        EventKind.EMAIL_REJECTED: _("Rejected"),
+        EventKind.EMAIL_HARDBOUNCE: _("Bounced for good"),
+        EventKind.EMAIL_SOFTBOUNCE: _("Bounced for now"),
+        EventKind.EMAIL_COMPLAINT: _("Reported as spam"),
+        EventKind.EMAIL_OPEN: _("Opened"),
+        EventKind.EMAIL_CLICK: _("Clicked"),
+        EventKind.EMAIL_UNSUBSCRIBE: _("Unsubscribed"),
+        EventKind.EMAIL_RENDERING_FAILURE: _("Could not be rendered"),
+    }[kind]
+
+
+def event_note(kind: EventKind, hit_class: HitClass, data: dict[str, Any]) -> str:
+    """What more is known of an event: how the attempt ended, what the mail server said, which link, made by whom."""
+    parts = []
+    status = data.get("status")
+    if kind == EventKind.CAMPAIGN_SEND and status in Outcome.values:
+        parts.append(str(Outcome(status).label))
+    parts += [str(data[name]) for name in ("reply", "link") if data.get(name)]
+    if hit_class == HitClass.PROXY:
+        parts.append(_("by a mail provider's proxy"))
+    elif hit_class == HitClass.SCANNER:
+        parts.append(_("by a link scanner, not counted"))
+    return " · ".join(parts)

@@ -31,6 +31,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def _menu(access: Access, path: str) -> list[MenuItem]:
     entries = [
         (_("Overview"), "console:show-overview"),
+        (_("People"), "endpoints:list-people"),
         (_("Segments"), "segments:list-segments"),
         (_("Campaigns"), "campaigns:list-campaigns"),
         (_("Senders"), "messaging:list-senders"),
@@ -39,7 +40,7 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
         (_("Project settings"), "projects:edit-project"),
     ]
     if access.project.is_practice:
-        entries.insert(3, (_("Mailbox"), "messaging:list-mailbox"))
+        entries.insert(4, (_("Mailbox"), "messaging:list-mailbox"))
     items = []
     for label, name in entries:
         url = reverse(name, args=[access.project.public_id])

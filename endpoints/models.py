@@ -92,6 +92,14 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.endpoint_id
 
+    @property
+    def is_active(self) -> bool:
+        return self.status == EndpointStatus.ACTIVE
+
+    @property
+    def is_opted_out(self) -> bool:
+        return self.opt_out == OptOut.ALL
+
 
 class OptOutEntry(models.Model):
     """Who opted out (or in again), when, and by what way. Written with the change itself."""

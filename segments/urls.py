@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from segments import export_urls, import_urls
-from segments.views import segments
+from segments.views import people, segments
 
 app_name = "segments"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("p/<str:project_id>/segments/new/", segments.create_segment, name="create-segment"),
     path("p/<str:project_id>/segments/builder/count/", segments.count_document, name="count-document"),
     path("p/<str:project_id>/segments/builder/values/", segments.list_values, name="list-values"),
+    path("p/<str:project_id>/people/<int:endpoint_id>/segments/", people.list_person_segments, name="list-person-segments"),
     path("p/<str:project_id>/segments/<str:segment_id>/", segments.show_segment, name="show-segment"),
     path("p/<str:project_id>/segments/<str:segment_id>/edit/", segments.edit_segment, name="edit-segment"),
     path("p/<str:project_id>/segments/<str:segment_id>/copy/", segments.copy_segment, name="copy-segment"),

@@ -46,7 +46,8 @@ READS = {
     "messaging:show-mailbox-html", "messaging:download-mailbox-message", "segments:list-imports", "segments:show-import",
     "segments:list-exports", "segments:show-export",
     "segments:list-refused-lines", "segments:download-refused-lines", "segments:list-segments", "segments:show-segment",
-    "segments:count-document", "segments:list-values", "console:show-overview",
+    "segments:count-document", "segments:list-values", "console:show-overview", "endpoints:list-people",
+    "endpoints:show-person", "segments:list-person-segments", "campaigns:list-history",
 }  # fmt: skip
 
 

@@ -1,0 +1,199 @@
+"""Reads of the people pages: browsing and finding endpoints, one person with all endpoints, opt-outs.
+
+Everything here stays fast with ten million endpoints: only indexed columns are asked, pages go by the last id, and what a text
+begins with is looked at only so far.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from endpoints.models import AttributeKind, AttributeName, ChannelType, Endpoint, EndpointUser, OptOut, OptOutEntry
+from projects.models import Project, User
+
+CANDIDATES = 500  # endpoints looked at for each way in which a text may be meant: Id, address, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which endpoints a page lists; an empty text is no condition."""
+
+    channel: str = ""
+    status: str = ""
+    opt_out: str = ""
+
+    def apply(self, endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
+        given = {"channel_type": self.channel, "status": self.status, "opt_out": self.opt_out}
+        return endpoints.filter(**{name: value for name, value in given.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLine:
+    """An endpoint in a list."""
+
+    id: int
+    endpoint_id: str
+    channel: str
+    address: str
+    user_id: str
+    is_active: bool
+    is_opted_out: bool
+    updated_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found. ``is_cut``: more begin with the text than were looked at."""
+
+    lines: list[PersonLine]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutLine:
+    """One change of an endpoint's OptOut: what to, when, by what way and by whom (a colleague, or a campaign's message)."""
+
+    at: datetime.datetime
+    is_opted_out: bool
+    source: str
+    actor: str
+    campaign_id: int | None
+    address: str
+
+
+def browse(*, project: Project, only: Filter, after: int = 0, limit: int = 50) -> list[PersonLine]:
+    """The project's endpoints in the order in which they were made, ``after`` an id."""
+    found = only.apply(_rows(project).filter(pk__gt=after))
+    return _lines(found.order_by("pk")[:limit])
+
+
+def find(*, project: Project, text: str, only: Filter, limit: int = 50) -> Found:
+    """Endpoints whose Id, address or UserId is the text or begins with it, exact ones first."""
+    lower = text.lower()
+    rows = _rows(project)
+    own_channels = rows.filter(channel_type__in=ChannelType.values)  # so that the index on (channel, address) serves
+    users = EndpointUser.objects.filter(project=project, user_id__startswith=text)
+    ways = [
+        rows.filter(endpoint_key__startswith=lower),
+        own_channels.filter(address_key__startswith=lower),
+        rows.filter(user__in=list(users.order_by("user_id").values_list("pk", flat=True)[:CANDIDATES])),
+    ]
+    candidates: set[int] = set()
+    is_cut = False
+    for way in ways:
+        ids = list(way.values_list("pk", flat=True)[: CANDIDATES + 1])
+        is_cut = is_cut or len(ids) > CANDIDATES
+        candidates.update(ids)
+    # The exact ones may lie behind the first candidates.
+    candidates.update(rows.filter(endpoint_key=lower).values_list("pk", flat=True))
+    candidates.update(own_channels.filter(address_key=lower).values_list("pk", flat=True)[:CANDIDATES])
+    lines = _lines(only.apply(rows.filter(pk__in=candidates)))
+    lines.sort(key=lambda line: (lower not in (line.endpoint_id.lower(), line.address.lower(), line.user_id.lower()), line.id))
+    return Found(lines=lines[:limit], is_cut=is_cut or len(lines) > limit)
+
+
+def endpoint(*, project: Project, pk: int) -> Endpoint:
+    """With its user. Raises ``Endpoint.DoesNotExist``."""
+    return Endpoint.objects.select_related("user").get(project=project, pk=pk)
+
+
+def endpoints_of_person(*, endpoint: Endpoint) -> list[Endpoint]:
+    """All endpoints of the endpoint's user, or the endpoint alone when it has none."""
+    if endpoint.user_id is None:
+        return [endpoint]
+    return list(
+        Endpoint.objects.filter(project_id=endpoint.project_id, user_id=endpoint.user_id).select_related("user").order_by("pk")
+    )
+
+
+def opt_outs(*, project: Project, endpoints: Iterable[Endpoint], limit: int = 50) -> list[OptOutLine]:
+    """Who opted these endpoints out or in, when and how, newest first. Two queries."""
+    addresses = {one.pk: one.address or one.endpoint_id for one in endpoints}
+    entries = list(OptOutEntry.objects.filter(project=project, endpoint__in=addresses).order_by("-at", "-pk")[:limit])
+    actors = {entry.actor_id for entry in entries if entry.actor_id is not None}
+    names = {user.pk: str(user) for user in User.objects.filter(pk__in=actors)}
+    return [
+        OptOutLine(
+            at=entry.at,
+            is_opted_out=entry.opt_out == OptOut.ALL,
+            source=str(OptOutEntry.Source(entry.source).label),
+            actor=names.get(entry.actor_id, "") if entry.actor_id else "",
+            campaign_id=entry.campaign_id,
+            address=addresses[entry.endpoint_id],
+        )
+        for entry in entries
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One named field of an endpoint, ready to be shown."""
+
+    name: str
+    values: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    details: list[Detail]
+
+
+def sections(*, endpoint: Endpoint) -> list[Section]:
+    """The maps of an endpoint and of its user, sorted by name; empty ones are left out."""
+    maps: list[tuple[str, dict[str, Any]]] = [
+        (_("User attributes"), endpoint.user.attributes if endpoint.user else {}),
+        (_("Endpoint attributes"), endpoint.attributes),
+        (_("Metrics"), endpoint.metrics),
+        (_("Demographic"), endpoint.demographic),
+        (_("Location"), endpoint.location),
+    ]
+    return [Section(title, [Detail(name, _texts(held[name])) for name in sorted(held)]) for title, held in maps if held]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [str(one) for one in value]
+    return [f"{value:g}" if isinstance(value, float) else str(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class NameLine:
+    """A name of the attribute catalogue."""
+
+    kind: str
+    label: str
+    name: str
+    looks_like_date: bool
+    first_seen_at: datetime.datetime
+
+
+def attribute_names(*, project: Project) -> list[NameLine]:
+    return [
+        NameLine(
+            kind=one.kind, label=str(AttributeKind(one.kind).label), name=one.name, looks_like_date=one.looks_like_date,
+            first_seen_at=one.first_seen_at,
+        )
+        for one in AttributeName.objects.filter(project=project).order_by("kind", "name")
+    ]  # fmt: skip
+
+
+def _rows(project: Project) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(project=project)
+
+
+def _lines(endpoints: QuerySet[Endpoint]) -> list[PersonLine]:
+    columns = "pk", "endpoint_id", "channel_type", "address", "user__user_id", "status", "opt_out", "updated_at"
+    return [
+        PersonLine(
+            id=pk, endpoint_id=endpoint_id, channel=str(ChannelType(channel).label), address=address, user_id=user_id or "",
+            is_active=status == "ACTIVE", is_opted_out=opt_out == OptOut.ALL, updated_at=updated_at,
+        )
+        for pk, endpoint_id, channel, address, user_id, status, opt_out, updated_at in endpoints.values_list(*columns)
+    ]  # fmt: skip
