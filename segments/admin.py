@@ -11,7 +11,20 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.operators import OperatorAdmin
-from segments.models import Connection, ExportJob, ExportPart, ImportJob, ImportPiece, RefusedLine, Segment, SegmentVersion
+from segments.models import (
+    ColumnMapping,
+    Connection,
+    ExportJob,
+    ExportPart,
+    ImportBefore,
+    ImportJob,
+    ImportPiece,
+    RefusedLine,
+    ScheduledFile,
+    ScheduledImport,
+    Segment,
+    SegmentVersion,
+)
 from segments.services import exports, imports
 
 
@@ -83,7 +96,7 @@ class ImportPieceAdmin(OperatorAdmin):
     readonly_fields = ("endpoints",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("members")
+        return super().get_queryset(request).defer("members", "created", "changed")
 
     @admin.display(description=_("endpoints"))
     def endpoints(self, piece: ImportPiece) -> int | None:
@@ -132,3 +145,33 @@ class ExportPartAdmin(OperatorAdmin):
     list_filter = ("is_done",)
     list_select_related = ("job",)
     search_fields = ("=job__public_id", "key")
+
+
+@admin.register(ImportBefore)
+class ImportBeforeAdmin(OperatorAdmin):
+    list_display = ("piece", "kind", "row_id")
+    list_filter = ("kind",)
+    list_select_related = ("piece",)
+    search_fields = ("=row_id",)
+
+
+@admin.register(ColumnMapping)
+class ColumnMappingAdmin(OperatorAdmin):
+    list_display = ("project", "header_key", "updated_at")
+    list_select_related = ("project",)
+    search_fields = ("project__name",)
+
+
+@admin.register(ScheduledImport)
+class ScheduledImportAdmin(OperatorAdmin):
+    list_display = ("name", "project", "s3_url", "every", "unit", "is_paused", "next_run_at", "last_run_at", "deleted_at")
+    list_filter = ("is_paused", ("deleted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("project",)
+    search_fields = ("name", "=public_id", "s3_url", "project__name")
+
+
+@admin.register(ScheduledFile)
+class ScheduledFileAdmin(OperatorAdmin):
+    list_display = ("schedule", "key", "etag", "imported_at")
+    list_select_related = ("schedule",)
+    search_fields = ("key", "=schedule__public_id")

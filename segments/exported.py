@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from projects.models import Project
+from segments import sources
 from segments.models import ExportJob
-from segments.sources import s3
 
 _SENTENCES: dict[str, Any] = {
     "cancelled": gettext_lazy("The export was cancelled."),
@@ -45,4 +45,4 @@ def failure_sentence(job: ExportJob) -> str:
     code, params = job.failure["code"], job.failure["params"]
     if code in _SENTENCES:
         return str(_SENTENCES[code] % params)
-    return s3.sentence(code, params)
+    return sources.sentence(code, params)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from segments.views import imports
+from segments.views import columns, connections, imports
 
 urlpatterns = [
     path("p/<str:project_id>/segments/imports/", imports.list_imports, name="list-imports"),
@@ -18,6 +18,8 @@ urlpatterns = [
     ),
     path("p/<str:project_id>/segments/imports/<str:job_id>/cancel/", imports.cancel_import, name="cancel-import"),
     path("p/<str:project_id>/segments/imports/<str:job_id>/retry/", imports.retry_import, name="retry-import"),
-    path("p/<str:project_id>/connections/", imports.list_connections, name="list-connections"),
-    path("p/<str:project_id>/connections/<int:connection_id>/delete/", imports.delete_connection, name="delete-connection"),
+    path("p/<str:project_id>/segments/imports/<str:job_id>/columns/", columns.choose_columns, name="choose-columns"),
+    path("p/<str:project_id>/connections/", connections.list_connections, name="list-connections"),
+    path("p/<str:project_id>/connections/check/", connections.check_connection, name="check-connection"),
+    path("p/<str:project_id>/connections/<int:connection_id>/delete/", connections.delete_connection, name="delete-connection"),
 ]

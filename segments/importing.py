@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from endpoints.importer import refusals
 from projects.models import Project
-from segments.models import ImportJob, RefusedLine
-from segments.sources import s3
+from segments import sources
+from segments.models import ImportJob, JobStatus, RefusedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def failure_sentence(job: ImportJob) -> str:
     if code == "cancelled":
         return _("The import was cancelled. What was imported before stays; no segment was made.")
     known = refusals.sentence(code, params)
-    return known if known != code else s3.sentence(code, params)
+    return known if known != code else sources.sentence(code, params)
 
 
 def note_sentences(job: ImportJob) -> list[str]:
@@ -84,3 +84,32 @@ def note_sentences(job: ImportJob) -> list[str]:
         "kept_opted_out": _("%(count)s who unsubscribed themselves stay unsubscribed, although the file says otherwise."),
     }
     return [sentences[note["code"]] % note["params"] for note in job.notes if note["code"] in sentences]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A way in which a job may be tried again: what the view is told, and the button's text."""
+
+    way: str
+    label: str
+
+
+_COLUMN_FAILURES = {
+    "unknown_column", "unknown_column_alone", "no_key_column", "attribute_name_long", "attribute_name_empty", "repeated_column", "cp949",
+    "looks_like_csv",
+}  # fmt: skip
+
+
+def offers(*, job: ImportJob) -> list[Offer]:
+    """What may be done with a finished job, the likeliest first."""
+    if job.is_dry_run and job.status == JobStatus.COMPLETED:
+        return [Offer("FOR_REAL", _("Import it now"))]
+    if job.status != JobStatus.FAILED:
+        return []
+    code = (job.failure or {}).get("code", "")
+    found = []
+    if code == "cp949":
+        found.append(Offer("CP949", _("Convert it from CP949 and import it")))
+    if code in _COLUMN_FAILURES:
+        found.append(Offer("COLUMNS", _("Choose the columns")))
+    return [*found, Offer("", _("Try again"))]

@@ -1,4 +1,4 @@
-"""Segments and their versions, S3 connections, and import jobs with their pieces and refused lines."""
+"""Segments and their versions, S3 connections, import and export jobs with their pieces, scheduled imports."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ class SegmentVersion(models.Model):
 
 
 class Connection(models.Model):
-    """How to reach a bucket. The secret key is sealed and never shown again."""
+    """How to reach a bucket: by keys, or by a role that is assumed. The secret key is sealed and never shown again."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     name = models.CharField(_("name"), max_length=64)
     region = models.CharField(_("region"), max_length=32, default="ap-northeast-2")
     endpoint_url = models.CharField(_("endpoint URL"), max_length=300, blank=True)  # empty: AWS itself (or S3_ENDPOINT_URL)
-    access_key_id = models.CharField(_("access key id"), max_length=128)
-    sealed_secret_access_key = models.TextField()
+    access_key_id = models.CharField(_("access key id"), max_length=128, blank=True)
+    sealed_secret_access_key = models.TextField(blank=True)
+    role_arn = models.CharField(_("role ARN"), max_length=300, blank=True)  # assumed with the keys, or with the server's own
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 
@@ -99,6 +100,20 @@ class ImportJob(models.Model):
         CSV = "CSV", "CSV"
         JSON = "JSON", _("JSON lines")
 
+    class Encoding(models.TextChoices):
+        UTF8 = "UTF-8", "UTF-8"
+        CP949 = "CP949", "CP949 (EUC-KR)"
+
+    class Into(models.TextChoices):
+        NEW = "NEW", _("A new segment")
+        REPLACE = "REPLACE", _("Replace the members of a segment")
+        EXTEND = "EXTEND", _("Add to the members of a segment")
+
+    class Undo(models.TextChoices):
+        NONE = "NONE", _("Not undone")
+        ASKED = "ASKED", _("Being undone")
+        DONE = "DONE", _("Undone")
+
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
     segment_name = models.CharField(_("segment name"), max_length=128, blank=True)
@@ -108,9 +123,17 @@ class ImportJob(models.Model):
     upload_key = models.CharField(max_length=300, blank=True)  # name in the default storage
     upload_name = models.CharField(max_length=255, blank=True)  # as the marketer's computer called it
     format = models.CharField(_("format"), max_length=4, choices=Format.choices)
+    encoding = models.CharField(_("encoding"), max_length=5, choices=Encoding.choices, default=Encoding.UTF8)
+    sheet = models.CharField(_("sheet"), max_length=64, blank=True)  # of a workbook; empty: the first
+    mapping = models.JSONField(null=True, blank=True)  # what each column is: segments.files.mapping.Mapping.to_json
     register_endpoints = models.BooleanField(default=True)
     define_segment = models.BooleanField(default=True)
+    into = models.CharField(max_length=7, choices=Into.choices, default=Into.NEW)
+    into_segment = models.ForeignKey(Segment, models.SET_NULL, null=True, blank=True, related_name="+")  # for REPLACE, EXTEND
+    is_dry_run = models.BooleanField(default=False)  # says what an import would do, and writes nothing
+    schedule = models.ForeignKey("ScheduledImport", models.SET_NULL, null=True, blank=True, related_name="jobs")
     segment = models.ForeignKey(Segment, models.SET_NULL, null=True, blank=True, related_name="import_jobs")
+    segment_version = models.IntegerField(null=True, blank=True)  # that this job made
     status = models.CharField(max_length=28, choices=JobStatus.choices, default=JobStatus.CREATED)
     epoch = models.IntegerField(default=0)  # of the lease on the job's own steps (initialising, completing)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -120,6 +143,11 @@ class ImportJob(models.Model):
     failed_pieces = models.IntegerField(default=0)
     total_processed = models.BigIntegerField(default=0)  # lines read, refused ones included
     total_failures = models.BigIntegerField(default=0)
+    total_created = models.BigIntegerField(default=0)  # endpoints
+    total_changed = models.BigIntegerField(default=0)
+    total_unchanged = models.BigIntegerField(default=0)
+    undo = models.CharField(max_length=5, choices=Undo.choices, default=Undo.NONE)
+    undone = models.JSONField(null=True, blank=True)  # {"deleted", "restored", "left"}: endpoints
     failure = models.JSONField(null=True, blank=True)  # why the whole job was refused: {"code", "params"}
     notes = models.JSONField(default=list)  # [{"code", "params"}]: skipped files, ignored columns
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -140,6 +168,11 @@ class ImportJob(models.Model):
     def is_finished(self) -> bool:
         return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
 
+    @property
+    def is_held(self) -> bool:
+        """It waits for somebody to say what its columns are."""
+        return self.status == JobStatus.PENDING_JOB
+
 
 class ImportPiece(models.Model):
     """A file, or a span of lines of a big one. One transaction imports it; a killed worker's piece is taken over."""
@@ -152,6 +185,7 @@ class ImportPiece(models.Model):
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="pieces")
     number = models.IntegerField()
     file_name = models.CharField(max_length=1100)  # S3 key, or the storage name
+    copy_key = models.CharField(max_length=300, blank=True)  # storage name of the file as UTF-8 CSV, where it had to be converted
     etag = models.CharField(max_length=100, blank=True)  # pinned: a file that changes while it is read is refused
     start_byte = models.BigIntegerField()  # of the first data line
     end_byte = models.BigIntegerField()  # exclusive
@@ -164,6 +198,10 @@ class ImportPiece(models.Model):
     processed = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     members = AudienceField(null=True, blank=True)
+    created = AudienceField(null=True, blank=True)  # endpoints that this piece made; of a dry run: keys' hashes
+    changed = AudienceField(null=True, blank=True)
+    written_at = models.DateTimeField(null=True, blank=True)  # what updated_at of its endpoints was set to
+    examples = models.JSONField(default=list)  # of a dry run: a few endpoints before and after
     failure = models.JSONField(null=True, blank=True)
 
     class Meta:
@@ -266,3 +304,90 @@ class ExportPart(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}/{self.number}"
+
+
+class ImportBefore(models.Model):
+    """An endpoint or user as it was before a piece changed it: what undoing the import puts back. Kept for 7 days."""
+
+    class Kind(models.TextChoices):
+        ENDPOINT = "ENDPOINT", "ENDPOINT"
+        USER = "USER", "USER"
+
+    piece = models.ForeignKey(ImportPiece, models.CASCADE, related_name="before")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    row_id = models.BigIntegerField()
+    document = models.JSONField()  # the row's columns; null: there was none
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row_id}"
+
+
+class ColumnMapping(models.Model):
+    """What the columns of a header are, as a marketer of the project chose it last."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    header_key = models.CharField(max_length=64)  # SHA-256 of the column names
+    mapping = models.JSONField()
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "header_key"], name="column_mapping_once")]
+
+    def __str__(self) -> str:
+        return self.header_key
+
+
+class ScheduledImport(models.Model):
+    """A folder of a bucket that is looked at again and again; what is new or changed in it is imported."""
+
+    class Unit(models.TextChoices):
+        MINUTES = "MINUTES", _("minutes")
+        HOURS = "HOURS", _("hours")
+        DAYS = "DAYS", _("days")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    name = models.CharField(_("name"), max_length=128)  # of its segment
+    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
+    s3_url = models.CharField(_("S3 address"), max_length=1100)
+    format = models.CharField(_("format"), max_length=4, choices=ImportJob.Format.choices)
+    encoding = models.CharField(max_length=5, choices=ImportJob.Encoding.choices, default=ImportJob.Encoding.UTF8)
+    every = models.IntegerField(_("every"))
+    unit = models.CharField(max_length=7, choices=Unit.choices)
+    into = models.CharField(max_length=7, choices=ImportJob.Into.choices, default=ImportJob.Into.EXTEND)
+    segment = models.ForeignKey(Segment, models.SET_NULL, null=True, blank=True, related_name="+")  # made by the first run
+    is_paused = models.BooleanField(default=False)
+    next_run_at = models.DateTimeField()
+    last_run_at = models.DateTimeField(null=True, blank=True)
+    last_found = models.IntegerField(null=True, blank=True)  # new or changed files
+    last_failure = models.JSONField(null=True, blank=True)  # why the folder could not be read
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(every__gte=1), name="scheduled_import_every_positive")]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="scheduled_import_by_project"),
+            models.Index(
+                fields=["next_run_at"], condition=models.Q(is_paused=False, deleted_at=None), name="scheduled_import_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScheduledFile(models.Model):
+    """A file that a scheduled import has imported, with the ETag that it had."""
+
+    schedule = models.ForeignKey(ScheduledImport, models.CASCADE, related_name="files", db_index=False)
+    key = models.CharField(max_length=1100)
+    etag = models.CharField(max_length=100)
+    imported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "key"], name="scheduled_file_once")]
+
+    def __str__(self) -> str:
+        return self.key

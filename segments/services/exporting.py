@@ -20,7 +20,7 @@ from endpoints.queries import endpoint_lines
 from segments import evaluation
 from segments.exports import table, workbook
 from segments.models import ExportJob, ExportPart, JobStatus
-from segments.sources import s3
+from segments.sources import SourceRefused, s3
 
 LEASE = datetime.timedelta(seconds=120)
 PART_SIZE = 100_000  # endpoints of a part: some 10 MB of gzip
@@ -56,7 +56,7 @@ def run_job(*, job_id: int, clock: Clock) -> None:
     now = clock()
     if not _open().filter(_free(now), pk=job_id).update(epoch=F("epoch") + 1, lease_until=now + LEASE):
         return
-    job = ExportJob.objects.select_related("project", "segment", "connection").get(pk=job_id)
+    job = ExportJob.objects.select_related("project", "segment", "connection__project").get(pk=job_id)
     run = _Run(job, clock)
     try:
         run.carry_on()
@@ -78,7 +78,7 @@ class _Run:
             for part in self.job.parts.filter(is_done=False).order_by("number"):
                 self._write(part)
             self._complete()
-        except s3.SourceRefused as refusal:
+        except SourceRefused as refusal:
             self._fail({"code": refusal.code, "params": {name: str(value) for name, value in refusal.params.items()}})
         except TooLarge as refusal:
             self._fail({"code": "too_large", "params": {"total": self.job.total, "limit": workbook.MAX_ROWS}})
@@ -151,7 +151,7 @@ class _Run:
         if self.job.destination == ExportJob.Destination.S3:
             bucket, _prefix = s3.parse_url(self.job.s3_url_prefix)
             if self.job.connection is None and self.job.created_by_id is not None:  # the server's own keys are for operators
-                raise s3.SourceRefused("no_connection")
+                raise SourceRefused("no_connection")
             s3.S3Source(connection=self.job.connection, bucket=bucket).put(key, file, content_type="application/gzip")
         else:
             default_storage.delete(key)

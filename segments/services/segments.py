@@ -102,6 +102,32 @@ def create_import_segment(
     return segment
 
 
+def update_import_segment(
+    *, segment: Segment, actor: User | None, members: Audience, import_definition: dict[str, Any], now: datetime.datetime
+) -> Segment:
+    """The next version of an imported segment, with other members. Raises ``SegmentNotEditable``."""
+    with transaction.atomic():
+        locked = Segment.objects.select_for_update().select_related("project").get(pk=segment.pk)
+        if locked.segment_type != SegmentType.IMPORT or locked.deleted_at is not None:
+            raise SegmentNotEditable(_("Files can be imported into an imported segment only."))
+        locked.version += 1
+        locked.updated_at = now
+        locked.save(update_fields=["version", "updated_at"])
+        SegmentVersion.objects.create(
+            segment=locked, version=locked.version, members=members, import_definition=import_definition, created_by=actor, created_at=now,
+        )  # fmt: skip
+        audit.record(
+            project=locked.project,
+            actor=actor,
+            verb="segment.imported",
+            target=locked,
+            now=now,
+            size=len(members),
+            version=locked.version,
+        )
+    return locked
+
+
 def delete_segment(*, segment: Segment, actor: User | None, now: datetime.datetime) -> None:
     """Delete a segment that nothing uses; its versions stay for the runs of the past. Raises ``SegmentInUse``."""
     with transaction.atomic():

@@ -1,73 +1,57 @@
-"""S3 by boto3: list, look, read a stretch of an object whose ETag is pinned. The only module that knows boto3."""
+"""S3 by boto3: list, look, read a stretch of an object whose ETag is pinned, write. The only module that knows boto3."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.config
 import botocore.exceptions
+import urllib3.exceptions
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from core import secretbox
-from core.errors import Refusal
 from segments.models import Connection
+from segments.sources import SENTENCES, FileInfo, SourceRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_FILES = 10_000  # of one import (reference, section 3)
+_COUNT_LIMIT = 100_000  # files; nobody needs to know more exactly how many are too many
+_SESSION_SECONDS = 3600  # of an assumed role; the longest that a role chained from another allows
 
-_SENTENCES: dict[str, Any] = {
-    "NoSuchBucket": _("The bucket “%(bucket)s” does not exist, or the connection belongs to another account."),
-    "NoSuchKey": _("There is no file “%(key)s” in the bucket “%(bucket)s”."),
-    "AccessDenied": _("The bucket “%(bucket)s” denies access. The connection's key needs s3:ListBucket and s3:GetObject."),
-    "InvalidAccessKeyId": _("S3 does not know the connection's access key id. Check the connection."),
-    "SignatureDoesNotMatch": _("S3 refused the connection's secret access key. Enter it anew in the connection."),
-    "PreconditionFailed": _("The file “%(key)s” was changed while it was being read. Import it again."),
-    "no_connection": _("The connection of this import was deleted. Begin a new import with another connection."),
-    "unreachable": _("S3 can't be reached at %(endpoint)s. Check the connection's endpoint URL and region."),
-    "empty_prefix": _("There are no files under “%(key)s” in the bucket “%(bucket)s”."),
-    "too_many_files": _("There are more than %(limit)s files under “%(key)s”."),
-    "bad_url": _("“%(url)s” is not an S3 address. It looks like s3://bucket/folder/file.csv."),
-    "other": _("S3 answered: %(reason)s"),
+# S3's own codes → ours.
+_CODES = {
+    "403": "AccessDenied",
+    "AllAccessDisabled": "AccessDenied",
+    "404": "NoSuchBucket",
+    "412": "PreconditionFailed",
+    "ExpiredToken": "expired",
+    "ExpiredTokenException": "expired",
+    "InvalidToken": "expired",
+    "RequestExpired": "expired",
+    "TokenRefreshRequired": "expired",
+    "InvalidClientTokenId": "InvalidAccessKeyId",  # as STS says it
+    "301": "wrong_region",
+    "400": "wrong_region",  # HEAD has no body to say more
+    "PermanentRedirect": "wrong_region",
+    "AuthorizationHeaderMalformed": "wrong_region",
+    "IllegalLocationConstraintException": "wrong_region",
 }
 
 
-class SourceRefused(Refusal):
-    """S3 does not give the file; the sentence says why and what to do."""
-
-    def __init__(self, code: str, **params: Any) -> None:
-        self.code = code
-        self.params = params
-        super().__init__(sentence(code, params))
-
-
-def sentence(code: str, params: dict[str, Any]) -> str:
-    template = _SENTENCES.get(code)
-    return str(template) % params if template else code
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """One object: its key, ETag and size in bytes."""
-
-    key: str
-    etag: str
-    size: int
-
-
 class S3Source:
-    """A bucket through a connection's keys. Every error of S3 comes out as ``SourceRefused``."""
+    """A bucket through a connection. Every error of S3 comes out as ``SourceRefused``. Threads may share it."""
 
     def __init__(self, *, connection: Connection | None, bucket: str) -> None:
         self._bucket = bucket
-        self._client = _client(connection)
+        self._endpoint = (connection.endpoint_url if connection else "") or settings.S3_ENDPOINT_URL
+        with self._errors(""):
+            self._client: S3Client = _client(connection, self._endpoint)
 
     def find(self, key: str) -> list[FileInfo]:
         """The object with this key, else all objects under it as a prefix (subfolders too), in the order of their keys."""
@@ -76,14 +60,18 @@ class S3Source:
                 found = self._single(key)
                 if found:
                     return [found]
-            files = []
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=key)
-            for page in pages:
+            files: list[FileInfo] = []
+            count = 0
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=key):
                 for item in page.get("Contents", []):
                     if not item["Key"].endswith("/"):
-                        files.append(FileInfo(key=item["Key"], etag=item["ETag"], size=item["Size"]))
-                if len(files) > MAX_FILES:
-                    raise SourceRefused("too_many_files", key=key, limit=MAX_FILES)
+                        count += 1
+                        if count <= MAX_FILES:
+                            files.append(FileInfo(key=item["Key"], etag=item["ETag"], size=item["Size"]))
+                if count >= _COUNT_LIMIT:
+                    break
+            if count > MAX_FILES:
+                raise SourceRefused("too_many_files", key=key, count=count, limit=MAX_FILES)
             if not files:
                 code = "empty_prefix" if not key or key.endswith("/") else "NoSuchKey"
                 raise SourceRefused(code, key=key, bucket=self._bucket)
@@ -102,10 +90,10 @@ class S3Source:
     def open(self, key: str, *, etag: str, start: int = 0, end: int | None = None) -> Iterator[Any]:
         """A stream over bytes ``start`` … ``end`` (exclusive) of the object, if it still has this ETag."""
         span = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
-        with self._errors(key):
+        with self._errors(key, missing="vanished"):
             body = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=etag, **span)["Body"]  # type: ignore[arg-type]
-            with contextlib.closing(body):
-                yield body
+        with contextlib.closing(body):
+            yield _Body(body, lambda: self._errors(key))
 
     def put(self, key: str, content: IO[bytes], *, content_type: str) -> None:
         """Write an object, over one of the same key."""
@@ -113,20 +101,43 @@ class S3Source:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     @contextlib.contextmanager
-    def _errors(self, key: str) -> Iterator[None]:
+    def _errors(self, key: str, *, missing: str = "NoSuchKey") -> Iterator[None]:
         known = {"bucket": self._bucket, "key": key}
         try:
             yield
         except botocore.exceptions.ClientError as error:
-            code = error.response["Error"]["Code"]
-            code = {"403": "AccessDenied", "404": "NoSuchBucket", "412": "PreconditionFailed"}.get(code, code)
-            if code in _SENTENCES:
-                raise SourceRefused(code, **known) from error
-            raise SourceRefused("other", reason=error.response["Error"].get("Message", code)) from error
+            raise _refused(error, missing=missing, known=known) from error
+        except botocore.exceptions.NoCredentialsError as error:
+            raise SourceRefused("no_credentials") from error
+        except (botocore.exceptions.IncompleteReadError, urllib3.exceptions.HTTPError) as error:
+            raise SourceRefused("interrupted", key=key) from error
         except (botocore.exceptions.EndpointConnectionError, botocore.exceptions.HTTPClientError) as error:
-            raise SourceRefused("unreachable", endpoint=self._client.meta.endpoint_url) from error
+            raise SourceRefused("unreachable", endpoint=self._endpoint or "Amazon S3") from error
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise SourceRefused("other", reason=str(error)) from error
+
+
+class _Body:
+    """An object's stream. Only its own errors are S3's; what its reader raises is not."""
+
+    def __init__(self, body: Any, errors: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._body, self._errors = body, errors
+
+    def read(self, size: int, /) -> bytes:
+        with self._errors():
+            return bytes(self._body.read(size))
+
+
+def _refused(error: botocore.exceptions.ClientError, *, missing: str, known: dict[str, str]) -> SourceRefused:
+    answer = error.response["Error"]
+    code = _CODES.get(answer["Code"], answer["Code"])
+    if code == "wrong_region":
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return SourceRefused(code, region=answer.get("Region") or headers.get("x-amz-bucket-region") or "?", **known)
+    code = {"NoSuchKey": missing}.get(code, code)
+    if code in SENTENCES:
+        return SourceRefused(code, **known)
+    return SourceRefused("other", reason=answer.get("Message", code))
 
 
 def parse_url(url: str) -> tuple[str, str]:
@@ -142,17 +153,43 @@ def parse_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _client(connection: Connection | None) -> S3Client:
+def external_id(connection: Connection) -> str:
+    """What a role's trust policy asks for. The project's own id, never a chosen one: no project can use another one's role."""
+    return connection.project.public_id
+
+
+def _client(connection: Connection | None, endpoint: str | None) -> S3Client:
     config = botocore.config.Config(
-        connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"}, s3={"addressing_style": "path"}
-    )
+        connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"}, max_pool_connections=16,
+        s3={"addressing_style": "path"},
+    )  # fmt: skip
     if connection is None:
-        return boto3.client("s3", endpoint_url=settings.S3_ENDPOINT_URL, config=config)
-    return boto3.client(
-        "s3",
-        region_name=connection.region,
-        endpoint_url=connection.endpoint_url or settings.S3_ENDPOINT_URL,
-        aws_access_key_id=connection.access_key_id,
-        aws_secret_access_key=secretbox.unseal(connection.sealed_secret_access_key),
-        config=config,
-    )
+        return boto3.client("s3", endpoint_url=endpoint, config=config)
+    keys: dict[str, str] = {}
+    if connection.access_key_id:
+        keys = {
+            "aws_access_key_id": connection.access_key_id,
+            "aws_secret_access_key": secretbox.unseal(connection.sealed_secret_access_key),
+        }
+    if connection.role_arn:
+        keys = _assume(connection, keys, endpoint, config)
+    return boto3.client("s3", region_name=connection.region, endpoint_url=endpoint, config=config, **keys)  # type: ignore[call-overload, no-any-return]
+
+
+def _assume(connection: Connection, keys: dict[str, str], endpoint: str | None, config: Any) -> dict[str, str]:
+    """Keys of the connection's role for an hour, taken by its own keys or by the server's."""
+    sts = boto3.client("sts", region_name=connection.region, endpoint_url=endpoint, config=config, **keys)  # type: ignore[call-overload]
+    try:
+        given = sts.assume_role(
+            RoleArn=connection.role_arn, RoleSessionName=f"pabal-{connection.project.public_id[:16]}",
+            ExternalId=external_id(connection), DurationSeconds=_SESSION_SECONDS,
+        )["Credentials"]  # fmt: skip
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "403"):
+            raise SourceRefused("role_denied", role=connection.role_arn, external_id=external_id(connection)) from error
+        raise
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -17,11 +19,17 @@ from projects.access import Access, project_or_404
 from projects.models import Role
 from segments import importing
 from segments.forms.imports import ConnectionForm, ImportForm
-from segments.models import Connection, ImportJob
+from segments.models import ImportJob
 from segments.services import connections, imports
 
 _PAGE = 100
 _SHOWN = 20
+# What a job may be tried again as → fields of the order.
+_WAYS: dict[str, dict[str, Any]] = {
+    "CP949": {"encoding": "CP949"},
+    "COLUMNS": {"format": "CSV", "is_held": True},
+    "FOR_REAL": {"is_dry_run": False},
+}
 
 
 def list_imports(request: HttpRequest, project_id: str) -> HttpResponse:
@@ -45,6 +53,8 @@ def create_import(request: HttpRequest, project_id: str) -> HttpResponse:
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
+            if len(jobs) == 1 and jobs[0].is_held:
+                return redirect("segments:choose-columns", project_id, jobs[0].public_id)
             if len(jobs) == 1:
                 return redirect("segments:show-import", project_id, jobs[0].public_id)
             return redirect("segments:list-imports", project_id)
@@ -53,23 +63,21 @@ def create_import(request: HttpRequest, project_id: str) -> HttpResponse:
 
 def _create(access: Access, form: ImportForm, new: ConnectionForm) -> list[ImportJob]:
     values, now = form.cleaned_data, clock.now()
+    order = imports.Order(**form.order())
     if values["source"] == "UPLOAD":
+        several = dataclasses.replace(order, segment_name="") if len(values["uploads"]) > 1 else order
         return [
-            imports.create_upload_import(
-                project=access.project, actor=access.user, upload=file, format=values["format"],
-                segment_name=values["segment_name"] if len(values["uploads"]) == 1 else "", now=now,
-            )
+            imports.create_upload_import(project=access.project, actor=access.user, upload=file, order=several, now=now)
             for file in values["uploads"]
-        ]  # fmt: skip
+        ]
     connection = form.chosen_connection
     if form.wants_new_connection:
         connection = connections.create_connection(project=access.project, actor=access.user, now=now, **new.cleaned_data)
     return [
         imports.create_s3_import(
-            project=access.project, actor=access.user, s3_url=values["s3_url"], connection=connection,
-            format=values["format"], segment_name=values["segment_name"], now=now,
+            project=access.project, actor=access.user, s3_url=values["s3_url"], connection=connection, order=order, now=now
         )
-    ]  # fmt: skip
+    ]
 
 
 def _job(access: Access, job_id: str) -> ImportJob:
@@ -86,6 +94,7 @@ def show_import(request: HttpRequest, project_id: str, job_id: str) -> HttpRespo
         "notes": importing.note_sentences(job),
         "taken": job.total_processed - job.total_failures,
         "refused": importing.refused_rows(job=job, limit=_SHOWN) if job.is_finished else [],
+        "offers": importing.offers(job=job),
     }
     template = "segments/_import_progress.html" if request.headers.get("HX-Request") else "segments/import_show.html"
     return render(request, template, context)
@@ -140,33 +149,13 @@ def cancel_import(request: HttpRequest, project_id: str, job_id: str) -> HttpRes
 
 @require_POST
 def retry_import(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
+    """Again, as it was or in one of the ways that a failed job's page offers."""
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    job = _job(access, job_id)
+    changes = _WAYS.get(request.POST.get("way", ""), {})
     try:
-        job = imports.retry_import(job=_job(access, job_id), actor=access.user, now=clock.now())
+        job = imports.retry_import(job=job, actor=access.user, now=clock.now(), **changes)
     except Refusal as refusal:
         messages.error(request, refusal.message)
         return redirect("segments:show-import", project_id, job_id)
-    return redirect("segments:show-import", project_id, job.public_id)
-
-
-def list_connections(request: HttpRequest, project_id: str) -> HttpResponse:
-    access = project_or_404(request, project_id, at_least=Role.MARKETER if request.method == "POST" else Role.VIEWER)
-    form = ConnectionForm(request.POST or None)
-    if form.is_valid():
-        try:
-            connections.create_connection(project=access.project, actor=access.user, now=clock.now(), **form.cleaned_data)
-        except Refusal as refusal:
-            form.add_error("name", refusal.message)
-        else:
-            messages.success(request, _("The connection is saved."))
-            return redirect("segments:list-connections", project_id)
-    found = Connection.objects.filter(project=access.project).order_by("name")
-    return render(request, "segments/connections.html", {"form": form, "connections": found})
-
-
-@require_POST
-def delete_connection(request: HttpRequest, project_id: str, connection_id: int) -> HttpResponse:
-    access = project_or_404(request, project_id, at_least=Role.MARKETER)
-    connection = get_object_or_404(Connection.objects.select_related("project"), pk=connection_id, project=access.project)
-    connections.delete_connection(connection=connection, actor=access.user, now=clock.now())
-    return redirect("segments:list-connections", project_id)
+    return redirect("segments:choose-columns" if job.is_held else "segments:show-import", project_id, job.public_id)

@@ -201,11 +201,12 @@ def test_an_import_is_taken_over_and_cancelled(operator: Client, campaign: Campa
     act(operator, "segments_importjob", "take_over", job.pk)
     job.refresh_from_db()
     assert (job.epoch, job.lease_until) == (5, None)
+    assert "Only an import that failed can be tried again." in act(operator, "segments_importjob", "retry", job.pk)
 
     act(operator, "segments_importjob", "cancel", job.pk)
     job.refresh_from_db()
-    assert job.status == JobStatus.FAILING
-    assert "Only an import that failed can be tried again." in act(operator, "segments_importjob", "retry", job.pk)
+    assert job.status == JobStatus.FAILED
+    assert "This import is finished already." in act(operator, "segments_importjob", "cancel", job.pk)
 
 
 def test_a_project_without_an_owner_gets_one(operator: Client, campaign: Campaign) -> None:

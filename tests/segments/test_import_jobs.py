@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import datetime
+import io
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from core import clock
+from endpoints.importer.piece import Prepared, prepare_piece
 from endpoints.models import Endpoint
 from projects.models import Project
+from segments.heartbeat import Heartbeat, LeaseLost
 from segments.models import Connection, ImportJob, ImportPiece, JobStatus, Segment
-from segments.services import connections, imports, running
+from segments.services import connections, imports, pieces, preparing, running
+from segments.sources import s3 as s3_source
 from tests.factories.projects import make_project, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,16 +133,24 @@ def test_an_unreachable_s3_is_said(project: Project, s3: Any, settings: Any) -> 
     assert from_s3(project, "s3://sample-audience/members.csv").failure["code"] == "unreachable"
 
 
-def test_a_file_that_changed_since_the_first_pass_is_refused(project: Project, s3: Any) -> None:
+def small_pieces(monkeypatch: pytest.MonkeyPatch, size: int = 60_000) -> None:
+    monkeypatch.setattr(preparing.scan, "__kwdefaults__", preparing.scan.__kwdefaults__ | {"piece_bytes": size})
+
+
+def prepared(project: Project, url: str = "s3://sample-audience/members.csv", **order: Any) -> ImportJob:
+    """A job whose pieces are there, and none of them is begun."""
     job = imports.create_s3_import(
-        project=project, actor=None, s3_url="s3://sample-audience/members.csv", connection=connect(project), format="CSV",
-        segment_name="", now=NOW,
-    )  # fmt: skip
-    claimed = running._claim(job.pk, clock.now())
-    assert claimed is not None
-    running._Run(claimed, clock.now)._initialise()
+        project=project, actor=None, s3_url=url, connection=connect(project), order=imports.Order(**order), now=NOW
+    )
+    with Heartbeat() as heartbeat:
+        assert running._prepare(job.pk, clock.now, heartbeat, lambda _job, _workers: None)
+    job.refresh_from_db()
+    return job
+
+
+def test_a_file_that_changed_since_the_first_pass_is_refused(project: Project, s3: Any) -> None:
+    job = prepared(project)
     s3.put_object(Bucket="sample-audience", Key="members.csv", Body=b"Id,Address\nother,other\n")
-    ImportJob.objects.update(lease_until=None)
 
     running.run_job(job_id=job.pk, clock=clock.now)
 
@@ -144,21 +158,23 @@ def test_a_file_that_changed_since_the_first_pass_is_refused(project: Project, s
     assert job.failure["code"] == "PreconditionFailed"
 
 
-def test_a_job_whose_worker_died_is_taken_over_and_nothing_is_imported_twice(
-    project: Project, s3: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_vanished_since_the_first_pass_is_refused(project: Project, s3: Any) -> None:
+    job = prepared(project)
+    s3.delete_object(Bucket="sample-audience", Key="members.csv")
+
+    running.run_job(job_id=job.pk, clock=clock.now)
+
+    job.refresh_from_db()
+    assert job.failure["code"] == "vanished"
+
+
+def test_a_piece_whose_worker_died_is_taken_over_and_nothing_is_imported_twice(
+    project: Project, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("endpoints.importer.scan.PIECE_BYTES", 60_000)
-    monkeypatch.setattr(running.scan, "__kwdefaults__", running.scan.__kwdefaults__ | {"piece_bytes": 60_000})
-    job = imports.create_s3_import(
-        project=project, actor=None, s3_url="s3://sample-audience/members.csv", connection=connect(project), format="CSV",
-        segment_name="", now=NOW,
-    )  # fmt: skip
-    claimed = running._claim(job.pk, clock.now())
-    assert claimed is not None
-    dead = running._Run(claimed, clock.now)
-    dead._initialise()
-    dead._import(claimed.pieces.order_by("number")[0])
-    dead.close()
+    small_pieces(monkeypatch)
+    job = prepared(project)
+    dead = [pieces.claim(job=job, now=clock.now()) for _piece in range(job.total_pieces)]
+    assert pieces.claim(job=job, now=clock.now()) is None
     assert running.due_jobs(now=clock.now()) == []
     later = clock.now() + datetime.timedelta(seconds=61)
     assert running.due_jobs(now=later) == [job.pk]
@@ -166,10 +182,94 @@ def test_a_job_whose_worker_died_is_taken_over_and_nothing_is_imported_twice(
     running.run_job(job_id=job.pk, clock=lambda: later)
 
     job.refresh_from_db()
-    assert (job.status, job.total_pieces > 1, job.total_processed) == (JobStatus.COMPLETED, True, 2000)
+    assert (job.status, job.total_processed) == (JobStatus.COMPLETED, 2000)
+    assert job.completed_pieces == job.total_pieces == len(dead) > 1
     assert Endpoint.objects.count() == 2000
-    with pytest.raises(running.LeaseLost):
-        dead._move(JobStatus.COMPLETING)
+    assert dead[0] is not None
+    with Heartbeat() as heartbeat:
+        worker = pieces.Worker(job=job, clock=clock.now, heartbeat=heartbeat)
+        with pytest.raises(LeaseLost):
+            worker._write(dead[0], Prepared(lines=[]))
+
+
+def test_workers_side_by_side_import_each_piece_once_and_the_later_line_wins(project: Project, s3: Any) -> None:
+    for number in range(12):
+        lines = "".join(f"id-{i},EMAIL,m{i}@example.com,{number}\n" for i in range(number, 40))
+        s3.put_object(
+            Bucket="sample-audience",
+            Key=f"many/{number:02}.csv",
+            Body=f"Id,ChannelType,Address,Attributes.file\n{lines}".encode(),
+        )
+    job = prepared(project, "s3://sample-audience/many/")
+
+    def work() -> None:
+        running.run_job(job_id=job.pk, clock=clock.now)
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _worker in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    job.refresh_from_db()
+    assert (job.status, job.completed_pieces, job.total_processed) == (JobStatus.COMPLETED, 12, sum(range(29, 41)))
+    assert job.segment is not None
+    assert job.segment.versions.count() == 1
+    stored = {one.endpoint_id: one.attributes["file"] for one in Endpoint.objects.all()}
+    assert stored == {f"id-{i}": [str(min(i, 11))] for i in range(40)}
+
+
+def test_a_job_without_open_pieces_is_completed_by_whoever_finds_it(project: Project, s3: Any) -> None:
+    job = prepared(project)
+    ImportPiece.objects.update(state="DONE")
+    ImportJob.objects.update(status=JobStatus.COMPLETING, lease_until=clock.now() - datetime.timedelta(seconds=1))
+    assert running.due_jobs(now=clock.now()) == [job.pk]
+
+    running.run_job(job_id=job.pk, clock=clock.now)
+    running.run_job(job_id=job.pk, clock=clock.now)
+
+    assert ImportJob.objects.get().status == JobStatus.COMPLETED
+    assert Segment.objects.count() == 1
+
+
+def test_a_piece_under_way_writes_nothing_after_a_cancel(project: Project, s3: Any) -> None:
+    job = prepared(project)
+    piece = pieces.claim(job=job, now=clock.now())
+    assert piece is not None
+    imports.cancel_import(job=job, actor=project.created_by, now=NOW)
+
+    with Heartbeat() as heartbeat:
+        worker = pieces.Worker(job=job, clock=clock.now, heartbeat=heartbeat)
+        row = b"a,EMAIL,a@example.com\n"
+        lines = prepare_piece(
+            stream=io.BytesIO(row), header=["Id", "ChannelType", "Address"], first_line=2, on_bytes=lambda _count: None
+        )
+        with pytest.raises(LeaseLost):
+            worker._write(piece, lines)
+
+    assert not Endpoint.objects.exists()
+    assert running.due_jobs(now=clock.now()) == []
+
+
+def test_a_folder_of_many_small_files_becomes_one_segment(project: Project, s3: Any) -> None:
+    for number in range(60):
+        body = f"Id,ChannelType,Address\nm{number},EMAIL,m{number}@example.com\n".encode()
+        s3.put_object(Bucket="sample-audience", Key=f"small/{number % 7}/{number}.csv", Body=body)
+
+    job = from_s3(project, "s3://sample-audience/small/")
+
+    assert (job.status, job.total_pieces, job.total_processed) == (JobStatus.COMPLETED, 60, 60)
+
+
+def test_too_many_files_are_refused_with_their_number(project: Project, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_source, "MAX_FILES", 2)
+    for number in range(4):
+        s3.put_object(Bucket="sample-audience", Key=f"few/{number}.csv", Body=b"Id\na\n")
+
+    job = from_s3(project, "s3://sample-audience/few/")
+
+    assert job.failure == {"code": "too_many_files", "params": {"key": "few/", "count": 4, "limit": 2}}
 
 
 def test_a_cancelled_job_imports_no_further_piece(project: Project) -> None:
