@@ -17,7 +17,8 @@ def id_set(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Audien
     with connection.cursor() as cursor:
         copy = b"COPY (" + cursor.mogrify(query, params) + b") TO STDOUT"
         out = io.BytesIO()
-        cursor.copy_expert(copy.decode(), out)
+        with connection.wrap_database_errors:  # COPY goes past Django's cursor
+            cursor.copy_expert(copy.decode(), out)
     return Audience(BitMap64([int(line) for line in out.getvalue().split()]))
 
 
@@ -26,7 +27,8 @@ def id_sets(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> dict[
     with connection.cursor() as cursor:
         copy = b"COPY (" + cursor.mogrify(query, params) + b") TO STDOUT (NULL '')"
         out = io.BytesIO()
-        cursor.copy_expert(copy.decode(), out)
+        with connection.wrap_database_errors:  # COPY goes past Django's cursor
+            cursor.copy_expert(copy.decode(), out)
     found: dict[bytes, list[int]] = {}
     for line in out.getvalue().splitlines():
         key, _, number = line.rpartition(b"\t")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from projects.models import Project
 
 _SPECIAL = re.compile(r'[()<>@,:;".\[\]\\]')
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")  # line ends among them
 
 
 class Sender(models.Model):
@@ -36,7 +37,10 @@ class Sender(models.Model):
     @property
     def header(self) -> str:
         """Name and address so that a parser of headers reads both back, whatever the name holds."""
-        return f'"{email.utils.quote(self.name)}" <{self.address}>' if _SPECIAL.search(self.name) else str(self)
+        name = _CONTROLS.sub(" ", self.name).strip()
+        if _SPECIAL.search(name):
+            return f'"{email.utils.quote(name)}" <{self.address}>'
+        return f"{name} <{self.address}>" if name else self.address
 
     @property
     def is_verified(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping
 
@@ -77,7 +78,7 @@ class _Teller:
                 return _("%(name)s is empty") % {"name": name} if is_negated else _("%(name)s is set") % {"name": name}
 
     def _dated(self, test: Dated, name: str) -> str:
-        times = [instant.astimezone(self._zone).strftime("%Y-%m-%d %H:%M") for instant in test.instants]
+        times = [self._shown(instant) for instant in test.instants]
         given = {"name": name, "first": times[0], "last": times[-1], "times": _(" or ").join(times), "zone": self._zone_label}
         sentences = {
             Relation.BEFORE: _("%(name)s is before %(times)s (%(zone)s)"),
@@ -86,6 +87,11 @@ class _Teller:
             Relation.BETWEEN: _("%(name)s is between %(first)s and %(last)s (%(zone)s)"),
         }
         return sentences[test.relation] % given
+
+    def _shown(self, instant: datetime.datetime) -> str:
+        with contextlib.suppress(OverflowError):  # a zone can push the calendar's first and last day over its end
+            instant = instant.astimezone(self._zone)
+        return instant.strftime("%Y-%m-%d %H:%M")
 
     @staticmethod
     def _values(values: tuple[str, ...]) -> str:

@@ -25,6 +25,10 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     from analytics import signing_keys
 
     settings.VAR_DIR = tmp_path
+    settings.WHITENOISE_AUTOREFRESH = True  # else each new client lists every static file
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # a slow one costs each log-in a tenth of a second
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",

@@ -227,6 +227,8 @@ def _document_row(number: int, raw: str) -> Row:
         raise LineRefused("json", reason="{ … }")
     if "\\u0000" in raw or "\0" in raw:
         raise LineRefused("nul")
+    if "\\ud" in raw.lower():
+        _refuse_half_pairs(document)
     row = Row(line=number, raw=raw)
     for member, value in document.items():
         taker = _MEMBERS.get(member)
@@ -236,6 +238,14 @@ def _document_row(number: int, raw: str) -> Row:
             taker(row, value, member)
     _check_whole(row)
     return row
+
+
+def _refuse_half_pairs(document: dict[str, Any]) -> None:
+    """JSON can write half of a surrogate pair, which no UTF-8 can hold."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as fault:
+        raise LineRefused("json", reason=str(fault.reason)) from None
 
 
 def _unknown_member(path: str, name: str, allowed: Any) -> LineRefused:

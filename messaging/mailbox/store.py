@@ -9,6 +9,7 @@ import queue
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import BytesHeaderParser
 
 from django.db import Error, connection
@@ -96,10 +97,10 @@ class Store:
     def _row(self, received: Received) -> MailboxMessage:
         headers = BytesHeaderParser(policy=email.policy.default).parsebytes(received.raw)
         return MailboxMessage(
-            project_id=self._project(str(headers.get("X-Pabal-Project", "")).strip()),
-            recipient=received.recipient[:254],
-            mail_from=received.mail_from[:320],
-            subject=str(headers.get("Subject", ""))[:998].replace("\0", ""),
+            project_id=self._project(_text(headers, "X-Pabal-Project").strip()),
+            recipient=_storable(received.recipient)[:254],
+            mail_from=_storable(received.mail_from)[:320],
+            subject=_text(headers, "Subject")[:998],
             raw=received.raw,
         )
 
@@ -110,3 +111,15 @@ class Store:
                 return None  # it may be made a moment later: not remembered
             self._projects[public_id] = found
         return self._projects[public_id]
+
+
+def _text(headers: Message, name: str) -> str:
+    try:
+        return _storable(str(headers.get(name, "")))
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return ""  # some malformed headers are too much for the standard library
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL can keep: no NUL, and a mark for each byte that was no UTF-8 (the parser gives half surrogates)."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

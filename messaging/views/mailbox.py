@@ -5,7 +5,8 @@ from __future__ import annotations
 import email
 import email.message
 import email.policy
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -35,9 +36,9 @@ def show_message(request: HttpRequest, project_id: str, pk: int) -> HttpResponse
     text = parsed.get_body(("plain",))
     context = {
         "message": message,
-        "headers": [(name, value) for name, value in parsed.items() if name != "Content-Type"],
+        "headers": [(name, value) for name, value in _headers(parsed) if name != "Content-Type"],
         "has_html": parsed.get_body(("html",)) is not None,
-        "text": cast(str, text.get_content()) if text is not None else "",
+        "text": _content(text),
     }
     return render(request, "messaging/mailbox_message.html", context)
 
@@ -47,8 +48,7 @@ def show_html(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
     access = project_or_404(request, project_id)
     message = get_object_or_404(MailboxMessage, pk=pk, project=access.project)
     part = _parsed(message).get_body(("html",))
-    page = cast(str, part.get_content()) if part is not None else ""
-    return HttpResponse('<base target="_blank">' + page)
+    return HttpResponse('<base target="_blank">' + _content(part))
 
 
 def download_raw(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
@@ -61,3 +61,22 @@ def download_raw(request: HttpRequest, project_id: str, pk: int) -> HttpResponse
 
 def _parsed(message: MailboxMessage) -> email.message.EmailMessage[Any, Any]:
     return email.message_from_bytes(bytes(message.raw), policy=email.policy.default)
+
+
+def _headers(parsed: email.message.EmailMessage[Any, Any]) -> Iterator[tuple[str, str]]:
+    for name, raw in parsed.raw_items():
+        try:
+            yield name, str(parsed.policy.header_fetch_parse(name, raw))
+        except (ValueError, LookupError, AttributeError, TypeError):
+            yield name, str(raw)  # too malformed for the standard library's parser
+
+
+def _content(part: email.message.MIMEPart[Any, Any] | None) -> str:
+    """The text of a part; bytes that are not what the part says are marked, not refused."""
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):  # a charset that nobody knows
+        raw = part.get_payload(decode=True)
+        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
