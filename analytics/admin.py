@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from analytics import signing_keys
-from analytics.models import Counter, Reach, SigningKey, StreamPosition
+from analytics.models import Counter, ErasedEndpoint, Reach, SigningKey, StreamPosition
 from core.operators import OperatorAdmin
 
 
@@ -50,3 +50,10 @@ class SigningKeyAdmin(OperatorAdmin):
 @admin.register(StreamPosition)
 class StreamPositionAdmin(OperatorAdmin):
     list_display = ("stream", "position")
+
+
+@admin.register(ErasedEndpoint)
+class ErasedEndpointAdmin(OperatorAdmin):
+    list_display = ("endpoint_id", "erased_at")
+    search_fields = ("=endpoint_id",)
+    ordering = ("-endpoint_id",)

@@ -122,6 +122,16 @@ class Reach(models.Model):
         return f"run {self.run_id} {EventKind(self.kind).label} on {self.day}"
 
 
+class ErasedEndpoint(models.Model):
+    """The number of an endpoint whose person was erased: what is still heard of it (a click in an old mail) is not kept."""
+
+    endpoint_id = models.BigIntegerField(primary_key=True)
+    erased_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return str(self.endpoint_id)
+
+
 class SigningKey(models.Model):
     """A key that signs links. Rotated, kept for years; its number stands in each token."""
 

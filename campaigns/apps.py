@@ -15,6 +15,9 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
+        from campaigns.services import erasing
+        from endpoints.ports import register_eraser
         from segments import ports
 
         ports.segment_users.register("campaigns", _segment_users)
+        register_eraser("campaigns.Run", erasing.erase_runs)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.queries import endpoint_events
 from core.operators import OperatorAdmin
-from endpoints.models import AttributeName, Endpoint, EndpointUser, OptOutEntry
+from endpoints.models import AttributeName, Endpoint, EndpointUser, ErasureRequest, OptOutEntry
 
 
 @admin.register(Endpoint)
@@ -72,3 +72,15 @@ class AttributeNameAdmin(OperatorAdmin):
     list_filter = ("kind", "looks_like_date")
     list_select_related = ("project",)
     search_fields = ("name", "project__name")
+
+
+@admin.register(ErasureRequest)
+class ErasureRequestAdmin(OperatorAdmin):
+    """Without whom it is about: operators have no more right to that than anybody."""
+
+    list_display = ("public_id", "project", "state", "turn", "table", "waits_for", "requested_at", "completed_at")
+    list_filter = ("state",)
+    list_select_related = ("project",)
+    search_fields = ("=public_id",)
+    exclude = ("person",)
+    ordering = ("-id",)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.ids import public_id
 from projects.models import Project
 
 
@@ -147,3 +149,48 @@ class AttributeName(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ErasureRequest(models.Model):
+    """A person who is to be erased for good: the intent, and how far it is carried out.
+
+    ``person`` says whom to look for while it runs; when it is done nothing of the person is left here either.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Being erased")
+        DONE = "DONE", _("Erased")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.RUNNING)
+    person = models.JSONField(default=dict)  # {"endpoint_ids", "user_pk", "addresses", "names"}
+    endpoints = models.IntegerField()  # how many the person had
+    turn = models.SmallIntegerField(default=1)  # everything is gone through twice
+    table = models.CharField(max_length=100, blank=True)  # at which eraser; empty: at the first
+    after = models.BigIntegerField(default=0)  # where that eraser goes on
+    rows = models.JSONField(default=dict)  # table → rows changed or deleted
+    waits_for = models.CharField(max_length=200, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    epoch = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    requested_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=["RUNNING", "DONE"]), name="erasure_state_known"),
+            models.CheckConstraint(condition=~models.Q(state="DONE") | models.Q(person={}), name="erasure_forgets"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="erasure_by_project"),
+            models.Index(fields=["id"], condition=models.Q(state="RUNNING"), name="erasure_open"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def is_done(self) -> bool:
+        return self.state == self.State.DONE

@@ -25,6 +25,9 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
+        from endpoints.ports import register_eraser
+        from messaging.services import erasing
         from projects import ports
 
         ports.live_requirements.register("messaging", _live_requirements)
+        register_eraser("messaging.MailboxMessage", erasing.erase_messages)

@@ -7,6 +7,7 @@ import datetime
 import io
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection
 from psycopg2.extras import execute_values
@@ -50,6 +51,7 @@ _REACH_SEED = """
            (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, day, members)
     VALUES %s ON CONFLICT DO NOTHING
 """
+_ERASED = "SELECT endpoint_id FROM analytics_erasedendpoint WHERE endpoint_id = ANY(%s)"
 _REACHING = frozenset({EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE})
 ANY_LINK = -1
 
@@ -68,6 +70,9 @@ def record_events(*, events: Sequence[EventRow], may_repeat: bool = False) -> in
     if not connection.in_atomic_block:
         raise RuntimeError("record_events belongs into the transaction that moves the caller's cursor")
     with connection.cursor() as cursor:
+        events = _of_the_living(cursor, events)
+        if not events:
+            return 0
         if may_repeat:
             cursor.execute(_STAGE)
             cursor.copy_expert(_COPY_STAGED, _as_copy(events))
@@ -80,6 +85,13 @@ def record_events(*, events: Sequence[EventRow], may_repeat: bool = False) -> in
         _count(cursor, events)
         _reach(cursor, events)
     return len(events)
+
+
+def _of_the_living(cursor: Any, events: Sequence[EventRow]) -> Sequence[EventRow]:
+    """Nothing is written about endpoints whose person was erased."""
+    cursor.execute(_ERASED, [list({event.endpoint_id for event in events})])
+    erased = {endpoint_id for (endpoint_id,) in cursor.fetchall()}
+    return [event for event in events if event.endpoint_id not in erased] if erased else events
 
 
 def _as_copy(events: Iterable[EventRow]) -> io.StringIO:

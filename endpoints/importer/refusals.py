@@ -64,6 +64,7 @@ LINE_SENTENCES: dict[str, Any] = {
     "user_long": _("A UserId has 512 characters at most."),
     "user_unknown": _("The user “%(value)s” has no endpoint yet, so there is nobody to reach."),
     "endpoint_unknown": _("There is no such endpoint, and this import registers none."),
+    "erased": _("The line was erased with its person."),
     "key_missing": _("The line has neither Id nor Address nor User.UserId."),
 }
 
