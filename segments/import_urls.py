@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from segments.views import columns, connections, imports
+from segments.views import columns, connections, imports, schedules
 
 urlpatterns = [
     path("p/<str:project_id>/segments/imports/", imports.list_imports, name="list-imports"),
     path("p/<str:project_id>/segments/imports/new/", imports.create_import, name="create-import"),
+    path("p/<str:project_id>/segments/imports/schedule/", schedules.create_schedule, name="create-schedule"),
+    path("p/<str:project_id>/segments/imports/scheduled/<str:schedule_id>/", schedules.change_schedule, name="change-schedule"),
     path("p/<str:project_id>/segments/imports/<str:job_id>/", imports.show_import, name="show-import"),
     path("p/<str:project_id>/segments/imports/<str:job_id>/refused/", imports.list_refused_lines, name="list-refused-lines"),
     path(

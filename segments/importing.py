@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from endpoints.importer import refusals
 from projects.models import Project
 from segments import sources
-from segments.models import ImportJob, JobStatus, RefusedLine
+from segments.models import ImportJob, JobStatus, RefusedLine, ScheduledImport
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +114,116 @@ def offers(*, job: ImportJob) -> list[Offer]:
     if code in _COLUMN_FAILURES:
         found.append(Offer("COLUMNS", _("Choose the columns")))
     return [*found, Offer("", _("Try again"))]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A scheduled import as the page shows it; ``failure`` and ``found`` are sentences about the last look."""
+
+    public_id: str
+    name: str
+    s3_url: str
+    how_often: str
+    is_paused: bool
+    next_run_at: datetime.datetime
+    last_run_at: datetime.datetime | None
+    failure: str
+    found: str
+    segment_id: str
+    job_id: str
+
+
+def schedules(*, project: Project) -> list[ScheduleRow]:
+    """The project's scheduled imports, the newest first."""
+    last = ImportJob.objects.filter(schedule=OuterRef("pk")).order_by("-id").values("public_id")[:1]
+    found = ScheduledImport.objects.filter(project=project, deleted_at=None).select_related("segment")
+    return [
+        _schedule_row(schedule, schedule.last_job) for schedule in found.annotate(last_job=Subquery(last)).order_by("-id")[:200]
+    ]
+
+
+def _schedule_row(schedule: ScheduledImport, last_job: str | None) -> ScheduleRow:
+    failure = schedule.last_failure
+    found = schedule.last_found or 0
+    return ScheduleRow(
+        public_id=schedule.public_id, name=schedule.name, s3_url=schedule.s3_url, how_often=_how_often(schedule),
+        is_paused=schedule.is_paused, next_run_at=schedule.next_run_at, last_run_at=schedule.last_run_at,
+        failure=sources.sentence(failure["code"], failure["params"]) if failure else "",
+        found=_("%(count)s new or changed files") % {"count": found} if found else _("Nothing new"),
+        segment_id=schedule.segment.public_id if schedule.segment and schedule.segment.deleted_at is None else "",
+        job_id=last_job or "",
+    )  # fmt: skip
+
+
+def _how_often(schedule: ScheduledImport) -> str:
+    sentences = {
+        ScheduledImport.Unit.MINUTES: _("Every %(every)s minutes"),
+        ScheduledImport.Unit.HOURS: _("Every %(every)s hours"),
+        ScheduledImport.Unit.DAYS: _("Every %(every)s days"),
+    }
+    return sentences[ScheduledImport.Unit(schedule.unit)] % {"every": schedule.every}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field of an endpoint (or user) that a dry run found to change."""
+
+    id: str
+    field: str
+    before: str
+    after: str
+
+
+def example_changes(*, job: ImportJob, limit: int = 50) -> list[Change]:
+    """A few of the changes that a dry run found, in the order of the files."""
+    found: list[Change] = []
+    for examples in job.pieces.exclude(examples=[]).order_by("number").values_list("examples", flat=True)[:20]:
+        for example in examples:
+            found += [Change(example["id"], field, before, after) for field, before, after in example["changes"]]
+    return found[:limit]
+
+
+def job_response(*, job: ImportJob) -> dict[str, Any]:
+    """Pinpoint's ImportJobResponse: the request, the created segment, counters, and the first 100 failures as texts."""
+    definition: dict[str, Any] = {
+        "DefineSegment": job.define_segment,
+        "ExternalId": project_external_id(job),
+        "Format": job.format,
+        "RegisterEndpoints": job.register_endpoints,
+        "RoleArn": job.connection.role_arn if job.connection else "",
+        "S3Url": job.s3_url or job.upload_name,
+        "SegmentName": job.segment_name,
+    }
+    if job.segment is not None:
+        definition["SegmentId"] = job.segment.public_id
+    response: dict[str, Any] = {
+        "ApplicationId": job.project.public_id,
+        "CompletedPieces": job.completed_pieces,
+        "CreationDate": instant(job.created_at),
+        "Definition": definition,
+        "FailedPieces": job.failed_pieces,
+        "Failures": [failure_text(row) for row in refused_rows(job=job, limit=100)],
+        "Id": job.public_id,
+        "JobStatus": job.status,
+        "TotalFailures": job.total_failures,
+        "TotalPieces": job.total_pieces,
+        "TotalProcessed": job.total_processed,
+        "Type": "IMPORT",
+    }
+    if job.completed_at is not None:
+        response["CompletionDate"] = instant(job.completed_at)
+    return response
+
+
+def project_external_id(job: ImportJob) -> str:
+    return job.project.public_id if job.connection and job.connection.role_arn else ""
+
+
+def failure_text(row: RefusedRow) -> str:
+    place = f"{row.file_name}:{row.line_number}"
+    return f"{place} {row.column}: {row.reason}" if row.column else f"{place}: {row.reason}"
+
+
+def instant(at: datetime.datetime) -> str:
+    """As Pinpoint writes it: ISO 8601 in UTC with milliseconds."""
+    return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

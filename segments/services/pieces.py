@@ -22,7 +22,7 @@ from endpoints.importer.piece import PieceResult, Prepared, prepare_piece, write
 from endpoints.importer.refusals import FileRefused
 from segments.heartbeat import Heartbeat, LeaseLost
 from segments.models import ImportBefore, ImportJob, ImportPiece, JobStatus, RefusedLine
-from segments.services import completing, preparing
+from segments.services import completing, preparing, trying
 from segments.sources import Source, SourceRefused
 from segments.sources.stored import StoredSource
 
@@ -31,7 +31,6 @@ _ATTEMPTS = 25  # claims of one piece, after which its workers are not just unlu
 _BATCH = 1000  # rows written at once
 _PAUSE_SECONDS = 0.02  # between two looks whether it is this piece's turn
 _SOURCE_SECONDS = 40 * 60  # a role's keys last an hour; a piece takes minutes at most
-_EXAMPLES = 20  # changes that a dry run shows
 
 Clock = Callable[[], datetime.datetime]
 
@@ -148,18 +147,22 @@ class Worker:
     def _write(self, piece: ImportPiece, prepared: Prepared) -> None:
         self._heartbeat.check()
         now = self._clock()
+        examples: list[dict[str, Any]] = []
         if self._job.is_dry_run:
             with transaction.atomic():
                 result = self._write_piece(prepared, now)
                 created = _hashes_of_keys(result.created)
+                ids = trying.worth_a_look(result=result)
+                after = trying.picture(ids=ids)
                 transaction.set_rollback(True)
+            examples = trying.examples(before=trying.picture(ids=ids), after=after)
         with transaction.atomic():
             if not self._job.is_dry_run:
                 result = self._write_piece(prepared, now)
                 created = result.created
                 self._keep_before(piece, result)
             self._keep_refused(piece, result)
-            self._finish(piece, result, created, now)
+            self._finish(piece, result, created, examples, now)
         if piece.number == 0:  # the other pieces merge into tables that were perhaps empty before
             refresh_statistics()
 
@@ -192,13 +195,15 @@ class Worker:
             batch_size=_BATCH,
         )  # fmt: skip
 
-    def _finish(self, piece: ImportPiece, result: PieceResult, created: Audience, now: datetime.datetime) -> None:
+    def _finish(
+        self, piece: ImportPiece, result: PieceResult, created: Audience, examples: list[dict[str, Any]], now: datetime.datetime
+    ) -> None:
         """The piece and the job's counters: the last statements of the transaction, under the piece's epoch."""
         mine = ImportPiece.objects.filter(pk=piece.pk, epoch=piece.epoch, state=ImportPiece.State.WAITING)
         done = mine.update(
             state=ImportPiece.State.DONE, members=result.members, created=created, changed=result.changed, written_at=now,
             processed=result.processed, failed=len(result.refused), bytes_read=piece.end_byte - piece.start_byte, lease_until=None,
-            examples=result.before.endpoints[:_EXAMPLES] if self._job.is_dry_run else [],
+            examples=examples,
         )  # fmt: skip
         open_job = ImportJob.objects.filter(pk=self._job.pk, status=JobStatus.PROCESSING)
         notes: Any = F("notes")

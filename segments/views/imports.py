@@ -39,7 +39,12 @@ def list_imports(request: HttpRequest, project_id: str) -> HttpResponse:
     if before is not None:
         found = found.filter(pk__lt=before)
     jobs = list(found[: _PAGE + 1])
-    context = {"jobs": jobs[:_PAGE], "next_before": jobs[_PAGE - 1].pk if len(jobs) > _PAGE else None, "tab": "imports"}
+    context: dict[str, Any] = {
+        "jobs": jobs[:_PAGE],
+        "next_before": jobs[_PAGE - 1].pk if len(jobs) > _PAGE else None,
+        "tab": "imports",
+    }
+    context["schedules"] = importing.schedules(project=access.project)
     return render(request, "segments/import_list.html", context)
 
 
@@ -95,6 +100,7 @@ def show_import(request: HttpRequest, project_id: str, job_id: str) -> HttpRespo
         "taken": job.total_processed - job.total_failures,
         "refused": importing.refused_rows(job=job, limit=_SHOWN) if job.is_finished else [],
         "offers": importing.offers(job=job),
+        "changes": importing.example_changes(job=job) if job.is_dry_run and job.is_finished else [],
     }
     template = "segments/_import_progress.html" if request.headers.get("HX-Request") else "segments/import_show.html"
     return render(request, template, context)

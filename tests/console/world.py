@@ -13,7 +13,7 @@ from campaigns.models import Campaign, Run, RunExclusion
 from core.audience import Audience
 from messaging.models import MailboxMessage, Sender
 from projects.models import Invitation, Member, Project, Role, User
-from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, Segment
+from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, ScheduledImport, Segment
 from segments.services import connections, segments
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
@@ -40,6 +40,7 @@ class World:
     dynamic: Segment
     job: ImportJob
     export: ExportJob
+    schedule: ScheduledImport
     connection: Connection
     sender: Sender
     message: MailboxMessage
@@ -57,6 +58,7 @@ class World:
             "connection_id": self.connection.pk,
             "sender_id": self.sender.pk,
             "export_id": self.export.public_id,
+            "schedule_id": self.schedule.public_id,
             "member_id": self.member.pk,
             "invitation_id": self.invitation.pk,
             "pk": self.message.pk,
@@ -100,7 +102,7 @@ def make_world(*, text: str = "가을") -> World:
     return World(
         project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
         draft=make_campaign(project=project, document=document, name=text[:128]), segment=segment, dynamic=dynamic,
-        job=_job(project, connection, text), export=ExportJob.objects.create(
+        job=_job(project, connection, text), schedule=_schedule(project, connection, text), export=ExportJob.objects.create(
             project=project, name=text[:128], destination="S3", s3_url_prefix="s3://bucket/x/", connection=connection, format="JSON",
             status="FAILED", failure={"code": "NoSuchBucket", "params": {"bucket": text}},
         ), connection=connection, sender=sender,
@@ -124,6 +126,13 @@ def _job(project: Project, connection: Connection, text: str) -> ImportJob:
         line=text,
     )  # fmt: skip
     return job
+
+
+def _schedule(project: Project, connection: Connection, text: str) -> ScheduledImport:
+    return ScheduledImport.objects.create(
+        project=project, name=text[:128], s3_url="s3://bucket/folder/", connection=connection, format="CSV", every=1, unit="DAYS",
+        next_run_at=NOW, last_run_at=NOW, last_failure={"code": "NoSuchKey", "params": {"key": text, "bucket": text}},
+    )  # fmt: skip
 
 
 def logged_in(user: User) -> Client:

@@ -5,6 +5,7 @@ SOURCE is s3://bucket/key (or a prefix), or a file of this machine.
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("project_id")
         parser.add_argument("source")
         parser.add_argument("--format", choices=ImportJob.Format.values, help="told by the file's ending when absent")
+        parser.add_argument("--json", action="store_true", help="print the job as Pinpoint's ImportJobResponse")
         parser.add_argument("--name", default="", help="of the segment; the file's name when absent")
         parser.add_argument("--connection", help="name of an S3 connection of the project")
 
@@ -42,6 +44,9 @@ class Command(BaseCommand):
         job.refresh_from_db()
         if job.status != JobStatus.COMPLETED:
             raise CommandError(importing.failure_sentence(job) or f"The import is in state {job.status}.")
+        if options["json"]:
+            self.stdout.write(json.dumps(importing.job_response(job=job), ensure_ascii=False, indent=2))
+            return
         for note in importing.note_sentences(job):
             self.stdout.write(note)
         for row in importing.refused_rows(job=job, limit=20):
