@@ -17,6 +17,14 @@ time.tzset()
 DATA = Path(__file__).parent / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start processes of their own run one after the other, beside all others."""
+    for item in items:
+        if item.get_closest_marker("e2e") or item.get_closest_marker("crash"):
+            item.add_marker(pytest.mark.xdist_group("processes"))
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
     """Files of the console (spool, uploads, keys) go to a folder of the test's own."""

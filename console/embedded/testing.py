@@ -15,6 +15,7 @@ from console.embedded.ports import free_port
 from console.embedded.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+_PROCESSES = 4  # at most; each has a database of its own
 
 
 def main() -> int:
@@ -53,7 +54,9 @@ def _command(arguments: list[str]) -> list[str]:
     if "--soak" in arguments:
         os.environ["PABAL_SOAK"] = "1"
         return [sys.executable, "-m", "pytest", "-m", "soak or crash", *rest]
-    return [sys.executable, "-m", "pytest", "--create-db", *rest]
+    processes = min(os.cpu_count() or 1, _PROCESSES)
+    several = [] if rest or processes == 1 else ["-n", str(processes), "--dist", "loadgroup"]  # a few tests start faster in one
+    return [sys.executable, "-m", "pytest", "--create-db", *several, *rest]
 
 
 if __name__ == "__main__":
