@@ -188,6 +188,7 @@ CELERY_TASK_ROUTES = {
     "segments.import_*": {"queue": "imports"},
     "segments.export_*": {"queue": "exports"},
     "endpoints.erase_*": {"queue": "exports"},
+    "endpoints.remove_*": {"queue": "exports"},
     "campaigns.send_*": {"queue": "sends"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.queries import endpoint_events
 from core.operators import OperatorAdmin
-from endpoints.models import AttributeName, Endpoint, EndpointUser, ErasureRequest, OptOutEntry
+from endpoints.models import AttributeName, AttributeRemoval, Endpoint, EndpointUser, ErasureRequest, OptOutEntry
 
 
 @admin.register(Endpoint)
@@ -83,4 +83,13 @@ class ErasureRequestAdmin(OperatorAdmin):
     list_select_related = ("project",)
     search_fields = ("=public_id",)
     exclude = ("person",)
+    ordering = ("-id",)
+
+
+@admin.register(AttributeRemoval)
+class AttributeRemovalAdmin(OperatorAdmin):
+    list_display = ("public_id", "project", "kind", "state", "changed", "requested_at", "completed_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("project",)
+    search_fields = ("=public_id",)
     ordering = ("-id",)

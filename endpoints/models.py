@@ -194,3 +194,41 @@ class ErasureRequest(models.Model):
     @property
     def is_done(self) -> bool:
         return self.state == self.State.DONE
+
+
+class AttributeRemoval(models.Model):
+    """Pinpoint's RemoveAttributes: names that are taken from all endpoints (or users) of a project, and how far it is carried out."""
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Being removed")
+        DONE = "DONE", _("Removed")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    kind = models.CharField(max_length=14, choices=AttributeKind.choices)
+    patterns = models.JSONField()  # as they were asked for: names, and beginnings that end with *
+    names = models.JSONField()  # those of the catalogue that fitted
+    state = models.CharField(max_length=7, choices=State.choices, default=State.RUNNING)
+    after = models.BigIntegerField(default=0)  # the endpoint (or user) up to which it is done
+    changed = models.BigIntegerField(default=0)  # endpoints (or users) that had one of the names
+    epoch = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    requested_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=["RUNNING", "DONE"]), name="attribute_removal_state_known")
+        ]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="attribute_removal_by_project"),
+            models.Index(fields=["id"], condition=models.Q(state="RUNNING"), name="attribute_removal_open"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def is_done(self) -> bool:
+        return self.state == self.State.DONE

@@ -2,10 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from endpoints.views import people
+from endpoints.views import attributes, editing, people
 
 app_name = "endpoints"
+_ALL = "p/<str:project_id>/people/"
+_ONE = "p/<str:project_id>/people/<int:endpoint_id>/"
 urlpatterns = [
-    path("p/<str:project_id>/people/", people.list_people, name="list-people"),
-    path("p/<str:project_id>/people/<int:endpoint_id>/", people.show_person, name="show-person"),
+    path(_ALL, people.list_people, name="list-people"),
+    path(_ALL + "erasures/", editing.list_erasures, name="list-erasures"),
+    path(_ALL + "attributes/", attributes.list_attributes, name="list-attributes"),
+    path(_ALL + "attributes/remove/", attributes.remove_attributes, name="remove-attributes"),
+    path(_ONE, people.show_person, name="show-person"),
+    path(_ONE + "opt-out/", editing.set_opt_out, name="set-opt-out"),
+    path(_ONE + "erase/", editing.erase_person, name="erase-person"),
 ]

@@ -15,9 +15,9 @@ from analytics.services.record import record_events
 from campaigns.models import Run, RunExclusion
 from core.audience import Audience
 from endpoints import people
-from endpoints.models import Endpoint, EndpointUser, OptOut, OptOutEntry
+from endpoints.models import Endpoint, EndpointUser, ErasureRequest, OptOut, OptOutEntry
 from endpoints.services.opt_out import set_opt_out
-from projects.models import Project, Role
+from projects.models import AuditEntry, Project, Role
 from segments.services import segments
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint, make_members
@@ -262,3 +262,65 @@ def test_a_search_finds_nobody_of_another_project(project: Project) -> None:
     for text in ("theirs", "theirs@example.com", "their-user", "their"):
         assert listed(project, q=text) == []
     assert EndpointUser.objects.count() == 1
+
+
+def test_a_colleague_opts_somebody_out_and_in_again_and_it_is_written_down(project: Project) -> None:
+    endpoint = make_endpoint(project=project)
+    colleague = make_member(project=project)
+    client, address = logged_in(colleague), url("endpoints:set-opt-out", project, endpoint.pk)
+
+    client.post(address, {"opt_out": "ALL"})
+    again = client.post(address, {"opt_out": "ALL"}, follow=True).content.decode()
+    client.post(address, {"opt_out": "NONE"})
+
+    endpoint.refresh_from_db()
+    assert endpoint.opt_out == "NONE"
+    assert "Nothing was changed" in again
+    entries = OptOutEntry.objects.order_by("pk").values_list("opt_out", "source", "actor_id")
+    assert list(entries) == [("ALL", "CONSOLE", colleague.pk), ("NONE", "CONSOLE", colleague.pk)]
+    audit = AuditEntry.objects.order_by("pk").values_list("verb", "actor_id", "data")
+    assert list(audit) == [("endpoint.opted_out", colleague.pk, {}), ("endpoint.opted_in", colleague.pk, {})]
+
+
+def test_an_owner_erases_a_person_by_writing_whom(project: Project) -> None:
+    endpoint = make_endpoint(project=project, user_id="USR-1")
+    make_endpoint(project=project, user_id="USR-1", channel_type="SMS", address="+821012345678")
+    client, address = logged_in(project.created_by), url("endpoints:erase-person", project, endpoint.pk)
+
+    page = client.get(address).content.decode()
+    wrong = client.post(address, {"name": "usr-1"})
+    kept = Endpoint.objects.count()
+    done = client.post(address, {"name": "USR-1"}, follow=True)
+
+    assert "+821012345678" in page
+    assert "Write “USR-1”, exactly so." in wrong.content.decode()
+    assert kept == 2
+    assert not Endpoint.objects.exists()
+    request = ErasureRequest.objects.get()
+    assert (request.endpoints, request.requested_by) == (2, project.created_by)
+    assert "Being erased" in done.content.decode()
+    assert "USR-1" not in done.content.decode()
+
+
+def test_only_an_owner_erases(project: Project) -> None:
+    endpoint = make_endpoint(project=project, user_id="u")
+    for role in (Role.MARKETER, Role.VIEWER):
+        client = logged_in(make_member(project=project, role=role))
+        assert client.get(url("endpoints:erase-person", project, endpoint.pk)).status_code == 403
+        assert client.post(url("endpoints:erase-person", project, endpoint.pk), {"name": "u"}).status_code == 403
+        assert "Erase for good" not in client.get(url("endpoints:show-person", project, endpoint.pk)).content.decode()
+
+    assert Endpoint.objects.get() == endpoint
+
+
+def test_the_list_of_erasures_says_what_it_waits_for(project: Project) -> None:
+    ErasureRequest.objects.create(
+        project=project, endpoints=1, requested_at=NOW, waits_for="an import that is running", rows={"analytics.Event": 1234},
+        person={"endpoint_ids": [], "user_pk": None, "addresses": ["secret@example.com"], "names": []},
+    )  # fmt: skip
+
+    page = logged_in(project.created_by).get(url("endpoints:list-erasures", project)).content.decode()
+
+    assert "an import that is running" in page
+    assert "1,234" in page
+    assert "secret@example.com" not in page
