@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,11 +13,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SHOTS = ROOT / "var" / "screenshots"
+WIDTHS = {1440: 1000, 375: 812}  # pixels: width and height of a desk's screen and of a telephone
 _STAY_OUT = {"DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "EMAIL_URL", "PUBLIC_URL", "DJANGO_SETTINGS_MODULE"}
 PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 
@@ -72,9 +76,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     """A page that fails the test for any error or broken policy on it."""
-    context = browser.new_context(
-        locale="ko-KR", user_agent=PERSON, viewport={"width": 1440, "height": 1000}, base_url=stack.address
-    )
+    with watched_page(browser, stack.address) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def watched_page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(locale="ko-KR", user_agent=PERSON, viewport={"width": 1440, "height": 1000}, base_url=address)
     made = context.new_page()
     faults: list[str] = []
     made.on("pageerror", lambda error: faults.append(str(error)))
@@ -83,3 +91,25 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     yield made
     context.close()
     assert faults == []
+
+
+def shoot(page: Page, path: str, name: str) -> None:
+    """The page in both languages, wide and narrow; it must never be wider than the screen."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for language in ("en", "ko"):
+        speak(page, language)
+        page.goto(path)
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is wider than {width} px"
+            page.screenshot(path=SHOTS / f"{name}-{language}-{width}.png", full_page=True)
+
+
+def speak(page: Page, language: str) -> None:
+    page.context.add_cookies([{"name": "pabal_language", "value": language, "url": origin(page)}])
+
+
+def origin(page: Page) -> str:
+    parts = urlsplit(page.url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, Stack
+from tests.e2e.conftest import SHOTS, Stack, shoot, speak
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
-SHOTS = ROOT / "var" / "screenshots"
 HTML = (
     "<html><body><h1>{{User.UserAttributes.MBR_FULLNM}}님, 안녕하세요</h1>"
     '<p><a href="https://shop.example.com/sale?grade={{User.UserAttributes.grade}}">가을 세일 보기</a></p>'
@@ -20,25 +17,15 @@ HTML = (
 
 
 class Camera:
-    """Each page in both languages, wide and narrow."""
+    """Each page on the way in both languages, wide and narrow; then the page as it was."""
 
-    def __init__(self, page: Page, stack: Stack) -> None:
-        self._page, self._stack = page, stack
-        SHOTS.mkdir(parents=True, exist_ok=True)
+    def __init__(self, page: Page) -> None:
+        self._page = page
 
     def shoot(self, name: str) -> None:
         url = self._page.url
-        for language in ("en", "ko"):
-            cookie = {"name": "pabal_language", "value": language, "url": self._stack.address}
-            self._page.context.add_cookies([cookie])
-            for width in (1440, 375):
-                self._page.set_viewport_size({"width": width, "height": 1000 if width == 1440 else 812})
-                self._page.goto(url)
-                self._page.wait_for_load_state("networkidle")
-                wide = self._page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-                assert wide, f"{name} is wider than {width} px"
-                self._page.screenshot(path=SHOTS / f"{name}-{language}-{width}.png", full_page=True)
-        self._page.context.add_cookies([{"name": "pabal_language", "value": "en", "url": self._stack.address}])
+        shoot(self._page, url, name)
+        speak(self._page, "en")
         self._page.set_viewport_size({"width": 1440, "height": 1000})
         self._page.goto(url)
 
@@ -48,7 +35,7 @@ def number(page: Page, label: str) -> str:
 
 
 def test_from_log_in_to_an_unsubscribe(page: Page, stack: Stack) -> None:
-    camera = Camera(page, stack)
+    camera = Camera(page)
     page.context.add_cookies([{"name": "pabal_language", "value": "en", "url": stack.address}])
     page.goto("/")
     camera.shoot("log-in")
@@ -191,7 +178,7 @@ def test_from_log_in_to_an_unsubscribe(page: Page, stack: Stack) -> None:
     unsubscribe = page.frame_locator("iframe").get_by_role("link", name="수신 거부").get_attribute("href")
     farewell = page.context.new_page()
     farewell.goto(str(unsubscribe))
-    farewell.screenshot(path=SHOTS / "unsubscribe.png")
+    Camera(farewell).shoot("unsubscribe")
     farewell.get_by_role("button", name="Unsubscribe").click()
     expect(farewell.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
     farewell.close()
@@ -208,4 +195,4 @@ def test_from_log_in_to_an_unsubscribe(page: Page, stack: Stack) -> None:
     for name, path in (("members", "members/"), ("settings", "settings/"), ("overview", "")):
         page.goto(project + path)
         camera.shoot(name)
-    assert Path(SHOTS / "campaign-ko-375.png").exists()
+    assert (SHOTS / "campaign-ko-375.png").exists()
