@@ -162,6 +162,8 @@ if UPLOADS_BUCKET:  # a server with several machines keeps uploads on S3, throug
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # bytes; larger uploads go to disk
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20  # bytes; a message of 1 MB in a form must arrive to be refused with a reason
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
+ENDPOINTS_PER_USER = env.int("ENDPOINTS_PER_USER", default=15)
+ATTRIBUTE_NAMES_LIMIT = env.int("ATTRIBUTE_NAMES_LIMIT", default=250)
 
 # -- mail -------------------------------------------------------------------------------------------------------------
 # Campaigns of live projects and the console's own mails (invitations, password links) go through EMAIL_URL; campaigns of

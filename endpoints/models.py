@@ -78,6 +78,7 @@ class Endpoint(models.Model):
     effective_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
+    line_hash = models.BigIntegerField(null=True, blank=True, editable=False)  # endpoints.writing.hashes
 
     class Meta:
         constraints = [

@@ -9,10 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from endpoints.importer.refusals import FileRefused
-
-DEMOGRAPHIC = ("AppVersion", "Locale", "Make", "Model", "ModelVersion", "Platform", "PlatformVersion", "Timezone")
-LOCATION = ("City", "Country", "Latitude", "Longitude", "PostalCode", "Region")
-NAME_LIMIT = 50  # characters of an attribute name
+from endpoints.writing.rules import DEMOGRAPHIC, LOCATION, NAME_LIMIT
 
 
 class ColumnKind(enum.Enum):

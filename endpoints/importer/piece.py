@@ -1,35 +1,40 @@
-"""One piece of a file: read, checked, folded, merged. The caller's transaction holds all of it."""
+"""One piece of a file into the tables. The caller's transaction holds all of it."""
 
 from __future__ import annotations
 
 import datetime
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
-from django.db import connection
+import pyarrow as pa
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from core.audience import Audience
-from endpoints.importer.columns import columns_of
-from endpoints.importer.fold import fold
-from endpoints.importer.merge import members, merge
-from endpoints.importer.rows import Refused, Row, read_csv, read_json
+from core.sql import id_set
+from endpoints.importer import bulk, columnar
+from endpoints.importer.columnar import Mask, Positions
+from endpoints.importer.columns import ColumnKind
+from endpoints.importer.newcomers import Newcomers, entangled, insert, newcomers
+from endpoints.importer.prepared import Prepared as Prepared
+from endpoints.importer.prepared import is_in, prepare
 from endpoints.importer.scan import Readable
-from endpoints.models import AttributeKind
+from endpoints.models import AttributeKind, OptOutEntry
 from endpoints.services import catalogue
+from endpoints.writing import addresses
+from endpoints.writing.before import Before
+from endpoints.writing.dates import SAMPLE, look_like_dates
+from endpoints.writing.documents import Item, Refused
+from endpoints.writing.fold import Folded, fold, keys_by_address
+from endpoints.writing.write import Write, Written, is_conflict, write_lines
 from projects.models import Project
 
-_LOCK_CLASS = 0x7061_6263
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:?\d\d)?)?\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """Rows as they stood before a piece changed them: documents fit for JSON, by which ``endpoints.writing`` can put them back."""
-
-    endpoints: list[dict[str, Any]] = field(default_factory=list)
-    users: list[dict[str, Any]] = field(default_factory=list)
+_CONFLICTS = 5  # tries, when other writers keep coming between
+_MEMBERS = """
+    SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND endpoint_key = ANY(%(keys)s)
+     UNION
+    SELECT id FROM endpoints_endpoint WHERE user_id = ANY(ARRAY(
+        SELECT id FROM endpoints_endpointuser WHERE project_id = %(project)s AND user_id = ANY(%(users)s)))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,6 @@ class PieceResult:
     changed: Audience
     unchanged: int
     before: Before
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A piece that was read and checked as far as that goes without the database."""
-
-    lines: list[Row | Refused]
 
 
 def import_piece(
@@ -84,7 +82,7 @@ def prepare_piece(*, stream: Readable, header: Sequence[str], first_line: int, o
 
     ``on_bytes`` is told of progress.
     """
-    return Prepared(lines=list(_read(stream, header, first_line, on_bytes)))
+    return prepare(stream=stream, header=header, first_line=first_line, on_bytes=on_bytes)
 
 
 def write_piece(
@@ -96,56 +94,140 @@ def write_piece(
     to see to: a later line of a file wins over an earlier one only if its piece is written later. ``register=False`` writes
     nothing: it only finds the endpoints that the lines name. Raises ``FileRefused`` for too many attribute names.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, project.pk % (1 << 31)])
-    folded = fold(project_id=project.pk, lines=prepared.lines, register=register)
     if not register:
-        found = members(project_id=project.pk, folded=folded)
-        return PieceResult(
-            members=found, processed=folded.processed, refused=folded.refused, kept_opted_out=0,
-            created=Audience(), changed=Audience(), unchanged=0, before=Before(),
-        )  # fmt: skip
-    _note_names(project, folded.endpoints.values(), folded.users.values())
-    merged = merge(project_id=project.pk, folded=folded, now=now, keep_before=keep_before)
+        return _find(project, prepared, now)
+    addresses.lock_project(project.pk)
+    _note_names(project, prepared)
+    conflicts = 0
+    while True:
+        try:
+            with transaction.atomic():
+                return _write(project, prepared, now, keep_before)
+        except (IntegrityError, OperationalError) as conflict:
+            conflicts += 1
+            if conflicts == _CONFLICTS or not is_conflict(conflict):
+                raise
+
+
+def refresh_statistics() -> None:
+    """Tell the planner what the tables hold now; autovacuum comes a minute later, a campaign may come at once.
+
+    Takes a sample, a few tenths of a second whatever the size. A table that is being analysed already is left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE (SKIP_LOCKED) endpoints_endpoint, endpoints_endpointuser")
+
+
+def _find(project: Project, prepared: Prepared, now: datetime.datetime) -> PieceResult:
+    plain, others = prepared.plain, dict(prepared.others)
+    found = Audience()
+    if plain is not None and len(plain):
+        stored = bulk.stored_endpoints(project_id=project.pk, lines=plain, line_hashes=prepared.line_hashes)
+        found = _audience(stored.ids[stored.ids > 0])
+        others |= prepared.items(plain.positions[stored.ids == 0].tolist())
+    folded = fold(project_id=project.pk, lines=_in_order(others), now=now, register=False)
     return PieceResult(
-        members=merged.members, processed=folded.processed, refused=folded.refused, kept_opted_out=merged.kept_opted_out,
-        created=merged.created, changed=merged.changed,
-        unchanged=len(folded.endpoints) - len(merged.created) - len(merged.changed), before=Before(),
+        members=found | _named(project, keys=folded.endpoints, users=folded.reached_users),
+        processed=len(found) + folded.processed, refused=folded.refused, kept_opted_out=0,
+        created=Audience(), changed=Audience(), unchanged=0, before=Before(),
     )  # fmt: skip
 
 
-def _read(stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None]) -> Iterator[Row | Refused]:
-    if header:
-        return read_csv(stream, columns=columns_of(header), first_line=first_line, on_bytes=on_bytes)
-    return read_json(stream, first_line=first_line, on_bytes=on_bytes)
+@dataclass(slots=True)
+class _Division:
+    """A piece against what is stored. ``others`` are all lines that are folded; ``line_hashes`` of those that are whole, by key."""
+
+    others: dict[int, Item | Refused]
+    line_hashes: dict[str, int]
+    unchanged: Audience
+    new: Newcomers | None = None
+    stay: Mask | None = None
 
 
-def _note_names(project: Project, rows: Iterable[Row], users: Iterable[dict[str, list[str]]]) -> None:
-    attributes: dict[str, list[int]] = {}
-    user_attributes: dict[str, list[int]] = {}
-    metrics: dict[str, bool] = {}
-    for row in rows:
-        _tally(attributes, row.attributes)
-        metrics.update(dict.fromkeys(row.metrics, False))
-    for values in users:
-        _tally(user_attributes, values)
-    names: dict[AttributeKind, dict[str, bool]] = {
-        AttributeKind.ATTRIBUTE: _dated(attributes),
-        AttributeKind.USER_ATTRIBUTE: _dated(user_attributes),
-        AttributeKind.METRIC: metrics,
-    }
+def _divide(project: Project, prepared: Prepared) -> _Division:
+    """Plain lines that change an endpoint, or touch whom such a line touches, join the others."""
+    plain, others = prepared.plain, dict(prepared.others)
+    if plain is None or not len(plain):
+        return _Division(others=others, line_hashes={}, unchanged=Audience())
+    stored = bulk.stored_endpoints(project_id=project.pk, lines=plain, line_hashes=prepared.line_hashes)
+    items = [item for item in others.values() if isinstance(item, Item)]
+    by_address = is_in(plain.keys, keys_by_address(project_id=project.pk, items=items))
+    apart = by_address | ((stored.ids > 0) & ~stored.is_unchanged)
+    new = newcomers(project_id=project.pk, plain=plain, is_new=(stored.ids == 0) & ~apart)
+    stay = ~entangled(new, others=plain.users.filter(pa.array(apart)))
+    apart[new.rows[~stay]] = True
+    whole = apart & ~by_address
+    keys = plain.keys.filter(pa.array(whole)).to_pylist()
+    return _Division(
+        others=others | prepared.items(plain.positions[apart].tolist()),
+        line_hashes=dict(zip(keys, prepared.line_hashes[whole].tolist(), strict=True)),
+        unchanged=_audience(stored.ids[stored.is_unchanged & ~apart]),
+        new=new,
+        stay=stay,
+    )
+
+
+def _write(project: Project, prepared: Prepared, now: datetime.datetime, keep_before: bool) -> PieceResult:
+    divided = _divide(project, prepared)
+    how = Write(
+        project_id=project.pk, source=OptOutEntry.Source.IMPORT, now=now, keep_before=keep_before, has_project=True,
+        hashes=divided.line_hashes,
+    )  # fmt: skip
+    folded, written = Folded(), Written()
+    if divided.others:
+        folded, written = write_lines(lines=_in_order(divided.others), how=how)
+    created = Audience()
+    if divided.new is not None and divided.stay is not None:
+        created = _audience(insert(divided.new, stay=divided.stay, line_hashes=prepared.line_hashes, now=now))
+    processed = len(divided.unchanged) + len(created) + folded.processed
+    return PieceResult(
+        members=divided.unchanged | created | Audience(written.ids.values())
+        | _named(project, keys=(), users=folded.reached_users),
+        processed=processed, refused=folded.refused, kept_opted_out=written.kept_opted_out,
+        created=created | Audience(written.created), changed=Audience(written.changed),
+        unchanged=len(divided.unchanged) + written.unchanged, before=written.before,
+    )  # fmt: skip
+
+
+def _in_order(lines: dict[int, Item | Refused]) -> list[Item | Refused]:
+    return [lines[place] for place in sorted(lines)]
+
+
+def _audience(ids: Positions) -> Audience:
+    return Audience(ids.tolist())
+
+
+def _named(project: Project, *, keys: Collection[str], users: Collection[str]) -> Audience:
+    """The stored endpoints with these keys, and those of these users."""
+    if not keys and not users:
+        return Audience()
+    return id_set(_MEMBERS, {"project": project.pk, "keys": list(keys), "users": sorted(users)})
+
+
+_NAMED_KINDS = {
+    ColumnKind.ATTRIBUTE: AttributeKind.ATTRIBUTE,
+    ColumnKind.USER_ATTRIBUTE: AttributeKind.USER_ATTRIBUTE,
+    ColumnKind.METRIC: AttributeKind.METRIC,
+}
+
+
+def _note_names(project: Project, prepared: Prepared) -> None:
+    """The attribute names that have a value, with a sample of it."""
+    names: dict[AttributeKind, dict[str, list[str]]] = {kind: {} for kind in AttributeKind}
+    for one in prepared.plain.fields if prepared.plain is not None else ():
+        for texts, rows in columnar.values(one) if one.kind in _NAMED_KINDS else ():
+            if len(rows):
+                names[_NAMED_KINDS[one.kind]].setdefault(one.name, []).extend(texts.slice(0, SAMPLE).to_pylist())
+    for item in prepared.others.values():
+        if isinstance(item, Item):
+            for kind, given in ((AttributeKind.ATTRIBUTE, item.attributes), (AttributeKind.USER_ATTRIBUTE, item.user_attributes)):
+                for name, values in given.items():
+                    sample = names[kind].setdefault(name, [])
+                    if values and len(sample) < SAMPLE:
+                        sample.append(values[0])
+            for name in item.metrics:
+                names[AttributeKind.METRIC].setdefault(name, [])
     catalogue.check_room(project=project, names={kind: set(some) for kind, some in names.items()})
     for kind, some in names.items():
-        catalogue.note_names(project=project, kind=kind, names=some)
-
-
-def _tally(tally: dict[str, list[int]], values: dict[str, Any]) -> None:
-    for name, texts in values.items():
-        count = tally.setdefault(name, [0, 0])
-        if texts and count[0] < 1000:  # a sample is enough to tell dates
-            count[0] += 1
-            count[1] += bool(_DATE.match(texts[0]))
-
-
-def _dated(tally: dict[str, list[int]]) -> dict[str, bool]:
-    return {name: seen > 0 and dates * 2 > seen for name, (seen, dates) in tally.items()}
+        dated = {name: kind != AttributeKind.METRIC and look_like_dates(values) for name, values in some.items()}
+        catalogue.note_names(project=project, kind=kind, names=dated)

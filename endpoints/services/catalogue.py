@@ -1,16 +1,15 @@
-"""Keeping the catalogue of attribute names: at most 250 a project."""
+"""Keeping the catalogue of attribute names, of which a project may have 250."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.db import connection
 
 from endpoints.importer.refusals import FileRefused
 from endpoints.models import AttributeKind, AttributeName
 from projects.models import Project
-
-NAME_LIMIT = 250  # attribute names of a project, all kinds together (reference, section 2)
 
 _UPSERT = """
     INSERT INTO endpoints_attributename AS n (project_id, kind, name, looks_like_date)
@@ -18,6 +17,15 @@ _UPSERT = """
     ON CONFLICT (project_id, kind, name) DO UPDATE SET looks_like_date = excluded.looks_like_date
      WHERE n.looks_like_date <> excluded.looks_like_date
 """
+_UNKNOWN = """
+    SELECT given.kind, given.name FROM unnest(%s::text[], %s::text[]) AS given(kind, name)
+     WHERE NOT EXISTS (SELECT 1 FROM endpoints_attributename n
+                        WHERE n.project_id = %s AND n.kind = given.kind AND n.name = given.name)
+"""
+
+_LOCK_CLASS = 0x7061_6264
+
+Name = tuple[str, str]  # kind, name
 
 
 def note_names(*, project: Project, kind: AttributeKind, names: Mapping[str, bool]) -> None:
@@ -27,9 +35,26 @@ def note_names(*, project: Project, kind: AttributeKind, names: Mapping[str, boo
             cursor.execute(_UPSERT, [project.pk, kind, name, names[name]])
 
 
+def unknown_names(*, project: Project, names: set[Name]) -> set[Name]:
+    """Those of the names that the project has not seen yet."""
+    if not names:
+        return set()
+    asked = sorted(names)
+    with connection.cursor() as cursor:
+        cursor.execute(_UNKNOWN, [[kind for kind, _name in asked], [name for _kind, name in asked], project.pk])
+        return {(kind, name) for kind, name in cursor.fetchall()}
+
+
+def room(*, project: Project) -> int:
+    """How many more names the project may have; until the transaction ends, nobody else takes that room."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, project.pk % (1 << 31)])
+    return int(settings.ATTRIBUTE_NAMES_LIMIT) - AttributeName.objects.filter(project=project).count()
+
+
 def check_room(*, project: Project, names: Mapping[AttributeKind, set[str]]) -> None:
-    """Raises ``FileRefused`` when the project would have more than 250 names with these."""
-    known = {(kind, name) for kind, name in AttributeName.objects.filter(project=project).values_list("kind", "name")}
-    asked = {(str(kind), name) for kind, some in names.items() for name in some}
-    if asked - known and len(known | asked) > NAME_LIMIT:
-        raise FileRefused("too_many_attributes", total=len(known | asked), limit=NAME_LIMIT)
+    """Raises ``FileRefused`` when the project would have more names with these than it may."""
+    unknown = unknown_names(project=project, names={(str(kind), name) for kind, some in names.items() for name in some})
+    if unknown and len(unknown) > room(project=project):
+        limit = settings.ATTRIBUTE_NAMES_LIMIT
+        raise FileRefused("too_many_attributes", total=limit - room(project=project) + len(unknown), limit=limit)

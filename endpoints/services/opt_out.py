@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 
 from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from endpoints.models import Endpoint, OptOut, OptOutEntry
 
@@ -25,7 +27,7 @@ def set_opt_out(
         changed = (
             Endpoint.objects.filter(project_id=project_id, pk=endpoint_id)
             .exclude(opt_out=opt_out)
-            .update(opt_out=opt_out, updated_at=now)
+            .update(opt_out=opt_out, updated_at=Greatest(Value(now), F("updated_at") + datetime.timedelta(microseconds=1)))
         )
         if changed:
             OptOutEntry.objects.create(

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from endpoints.importer.columns import DEMOGRAPHIC, LOCATION, NAME_LIMIT, parse_header
+from endpoints.importer.columns import parse_header
 from endpoints.importer.refusals import FileRefused
 from endpoints.models import ChannelType
+from endpoints.writing.rules import DEMOGRAPHIC, LOCATION, NAME_LIMIT
 
 CUSTOM = ("Attributes.", "User.UserAttributes.", "Metrics.")
 FIXED = (

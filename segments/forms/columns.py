@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from endpoints.importer.columns import NAME_LIMIT
 from endpoints.models import ChannelType
+from endpoints.writing.rules import NAME_LIMIT
 from projects.forms import StyledForm
 from segments.files.copying import Look
 from segments.files.mapping import CUSTOM, FIXED, Mapping

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from core.audience import Audience
 from core.sql import bigint_array
-from endpoints.importer.merge import refresh_statistics
+from endpoints.importer.piece import refresh_statistics
 from segments.models import ImportJob, JobStatus, ScheduledFile, ScheduledImport, Segment
 from segments.services import segments
 

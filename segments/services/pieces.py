@@ -17,8 +17,7 @@ from django.db.models import F, Q
 
 from core.audience import Audience
 from core.sql import bigint_array, id_set
-from endpoints.importer.merge import refresh_statistics
-from endpoints.importer.piece import PieceResult, Prepared, prepare_piece, write_piece
+from endpoints.importer.piece import PieceResult, Prepared, prepare_piece, refresh_statistics, write_piece
 from endpoints.importer.refusals import FileRefused
 from segments.heartbeat import Heartbeat, LeaseLost
 from segments.models import ImportBefore, ImportJob, ImportPiece, JobStatus, RefusedLine

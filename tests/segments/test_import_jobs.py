@@ -189,7 +189,7 @@ def test_a_piece_whose_worker_died_is_taken_over_and_nothing_is_imported_twice(
     with Heartbeat() as heartbeat:
         worker = pieces.Worker(job=job, clock=clock.now, heartbeat=heartbeat)
         with pytest.raises(LeaseLost):
-            worker._write(dead[0], Prepared(lines=[]))
+            worker._write(dead[0], Prepared())
 
 
 def test_workers_side_by_side_import_each_piece_once_and_the_later_line_wins(project: Project, s3: Any) -> None:

@@ -1,20 +1,31 @@
-"""What a value may be (reference, sections 2 and 3). Each function gives back the value to store, or raises ``LineRefused``."""
+"""What a value may be (reference, sections 2 and 3). Each function gives back the value to store, or raises ``ItemRefused``."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 
-from endpoints.importer.refusals import LineRefused
 from endpoints.models import ChannelType
+from endpoints.writing.refusals import ItemRefused
 
+NAME_LIMIT = 50  # characters of an attribute name
 VALUE_LIMIT = 100  # characters of an attribute value
 VALUES_LIMIT = 50  # values of an attribute
+DEMOGRAPHIC = ("AppVersion", "Locale", "Make", "Model", "ModelVersion", "Platform", "PlatformVersion", "Timezone")
+LOCATION = ("City", "Country", "Latitude", "Longitude", "PostalCode", "Region")
 ENDPOINT_BYTES = 15 * 1024
 CHANNELS = frozenset(ChannelType.values)
 PHONE_CHANNELS = frozenset({ChannelType.SMS, ChannelType.VOICE})
 # An address of these belongs to one device or person at a time: the endpoint updated last keeps it.
 ONE_OWNER_CHANNELS = frozenset(CHANNELS - {ChannelType.EMAIL, ChannelType.CUSTOM, ChannelType.IN_APP})
+# Push tokens go stale by themselves: the oldest of a user's makes room for a new one (reference, section 2).
+STALE_CHANNELS = frozenset(
+    {
+        ChannelType.ADM, ChannelType.GCM, ChannelType.APNS, ChannelType.APNS_SANDBOX, ChannelType.APNS_VOIP,
+        ChannelType.APNS_VOIP_SANDBOX, ChannelType.BAIDU,
+    }
+)  # fmt: skip
 
 _EMAIL = re.compile(
     r"(?=.{3,254}\Z)(?=[^@]{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -35,27 +46,27 @@ _COUNTRIES = frozenset(_ISO_3166.split())
 
 def check_id(value: str, column: str) -> str:
     if "$" in value or "{" in value or "}" in value:
-        raise LineRefused("id", column)
+        raise ItemRefused("id", column)
     if len(value) > 512:
-        raise LineRefused("id_long", column)
+        raise ItemRefused("id_long", column)
     return value
 
 
 def check_user_id(value: str, column: str) -> str:
     if len(value) > 512:
-        raise LineRefused("user_long", column)
+        raise ItemRefused("user_long", column)
     return value
 
 
 def check_channel(value: str, column: str) -> str:
     if value not in CHANNELS:
-        raise LineRefused("channel", column, value=value)
+        raise ItemRefused("channel", column, value=value)
     return value
 
 
 def check_opt_out(value: str, column: str) -> str:
     if value not in ("ALL", "NONE"):
-        raise LineRefused("opt_out", column, value=value)
+        raise ItemRefused("opt_out", column, value=value)
     return value
 
 
@@ -63,12 +74,12 @@ def check_address(value: str, channel: str) -> str:
     """An address fits its channel: a bare addr-spec, E.164, or any token."""
     if channel == ChannelType.EMAIL:
         if not _EMAIL.match(value):
-            raise LineRefused("address_email", "Address", value=value[:200])
+            raise ItemRefused("address_email", "Address", value=value[:200])
     elif channel in PHONE_CHANNELS:
         if not _PHONE.match(value):
-            raise LineRefused("address_phone", "Address", value=value[:200])
+            raise ItemRefused("address_phone", "Address", value=value[:200])
     elif len(value) > 1024:
-        raise LineRefused("address_long", "Address")
+        raise ItemRefused("address_long", "Address")
     return value
 
 
@@ -79,30 +90,36 @@ def address_key(address: str, channel: str) -> str:
 
 def check_text(value: str, column: str) -> str:
     if len(value) > VALUE_LIMIT:
-        raise LineRefused("text_long", column, length=len(value))
+        raise ItemRefused("text_long", column, length=len(value))
     return value
 
 
 def check_attribute(value: str, column: str) -> str:
     if len(value) > VALUE_LIMIT:
-        raise LineRefused("value_long", column, length=len(value))
+        raise ItemRefused("value_long", column, length=len(value))
     return value
+
+
+def check_counts(*maps: Mapping[str, Sequence[str]]) -> None:
+    for values in (values for some in maps for values in some.values()):
+        if len(values) > VALUES_LIMIT:
+            raise ItemRefused("values_many", count=len(values))
 
 
 def check_metric(value: object, column: str) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]  # what is no number is refused
     except (TypeError, ValueError):
-        raise LineRefused("metric", column, value=str(value)[:100]) from None
+        raise ItemRefused("metric", column, value=str(value)[:100]) from None
     if not math.isfinite(number) or isinstance(value, bool) or (isinstance(value, str) and "_" in value):
-        raise LineRefused("metric", column, value=str(value)[:100])
+        raise ItemRefused("metric", column, value=str(value)[:100])
     return number
 
 
 def check_location(name: str, value: object, column: str) -> object:
     if name == "Country":
         if value not in _COUNTRIES:
-            raise LineRefused("country", column, value=str(value)[:100])
+            raise ItemRefused("country", column, value=str(value)[:100])
         return value
     if name in ("Latitude", "Longitude"):
         limit = 90 if name == "Latitude" else 180
@@ -111,6 +128,6 @@ def check_location(name: str, value: object, column: str) -> object:
         except (TypeError, ValueError):
             degrees = math.nan
         if not -limit <= degrees <= limit:
-            raise LineRefused(name.lower(), column, value=str(value)[:100])
+            raise ItemRefused(name.lower(), column, value=str(value)[:100])
         return round(degrees, 1)  # as Pinpoint keeps it
     return check_text(str(value), column)

@@ -1,0 +1,220 @@
+"""Plain lines against the tables: which endpoints are stored, which are unchanged; new rows by COPY straight into the tables."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import connection
+from pyarrow import csv
+
+from endpoints.importer import columnar
+from endpoints.importer.columnar import Lines, Mask, Positions
+from endpoints.importer.columns import ColumnKind
+from endpoints.writing import hashes
+
+# The planner may know nothing yet of rows that came a moment ago, and would read whole tables: keys are always looked up.
+_BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+_AS_BEFORE = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
+_ENDPOINTS = """
+    SELECT e.endpoint_key, e.id, coalesce(e.line_hash, 0), extract(epoch FROM e.updated_at) * 1000000,
+           coalesce(u.id, 0), coalesce(extract(epoch FROM u.updated_at) * 1000000, 0)
+      FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
+     WHERE e.project_id = %s AND e.endpoint_key = ANY(%s::text[])
+"""
+_USERS = """
+    SELECT u.user_id, u.id, extract(epoch FROM u.updated_at) * 1000000, u.attributes,
+           (SELECT count(*) FROM endpoints_endpoint e WHERE e.user_id = u.id)
+      FROM endpoints_endpointuser u WHERE u.project_id = %s AND u.user_id = ANY(%s::text[])
+"""
+_HOLDERS = """
+    SELECT e.address_key, min(e.id) FROM endpoints_endpoint e
+     WHERE e.project_id = %s AND e.channel_type = %s AND e.address_key = ANY(%s::text[]) GROUP BY 1
+"""
+_ENDPOINT_COLUMNS = """
+    id, project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_id, attributes, metrics,
+    demographic, location, cohort_id, request_id, effective_at, created_at, updated_at, line_hash
+"""
+_NULL = r"\N"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored under the keys of some lines, line by line: ``ids`` are 0 where there is nothing."""
+
+    ids: Positions
+    is_unchanged: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUsers:
+    """What is stored of some users, by their position: ``pks`` are 0 where there is nobody."""
+
+    pks: Positions
+    written: Positions  # microseconds
+    endpoints: Positions
+    attributes: list[dict[str, Any] | None]
+
+
+def stored_endpoints(*, project_id: int, lines: Lines, line_hashes: npt.NDArray[np.uint64]) -> Stored:
+    size = len(lines)
+    ids = np.zeros(size, dtype=np.int64)
+    is_unchanged = np.zeros(size, dtype=bool)
+    types = [pa.string(), pa.int64(), pa.int64(), pa.float64(), pa.int64(), pa.float64()]
+    rows = _read(_ENDPOINTS, [project_id, _array(lines.keys)], types)
+    if rows.num_rows:
+        places = pc.index_in(rows.column(0), value_set=lines.keys).to_numpy()
+        pks, held, written, users, users_written = (rows.column(n).to_numpy() for n in range(1, 6))
+        ids[places] = pks
+        fit = hashes.stamps(line_hashes[places], written, users, users_written)
+        is_unchanged[places] = (held != 0) & (fit == held)
+    return Stored(ids=ids, is_unchanged=is_unchanged)
+
+
+def stored_users(*, project_id: int, user_ids: pa.Array) -> StoredUsers:
+    size = len(user_ids)
+    pks, written, endpoints = (np.zeros(size, dtype=np.int64) for _ in range(3))
+    attributes: list[dict[str, Any] | None] = [None] * size
+    types = [pa.string(), pa.int64(), pa.float64(), pa.string(), pa.int64()]
+    rows = _read(_USERS, [project_id, _array(user_ids)], types)
+    if rows.num_rows:
+        places = pc.index_in(rows.column(0), value_set=user_ids).to_numpy()
+        pks[places], written[places], endpoints[places] = (rows.column(n).to_numpy() for n in (1, 2, 4))
+        for place, text in zip(places.tolist(), rows.column(3).to_pylist(), strict=True):
+            attributes[place] = orjson.loads(text)
+    return StoredUsers(pks=pks, written=written, endpoints=endpoints, attributes=attributes)
+
+
+def holders(*, project_id: int, lines: Lines) -> tuple[Mask, list[int]]:
+    """Which of these new lines' addresses another endpoint has or gets with them, and the ids of present holders."""
+    shared = np.zeros(len(lines), dtype=bool)
+    present: list[int] = []
+    for channel in pc.unique(lines.channels).to_pylist():
+        mine = np.flatnonzero(columnar.true(pc.equal(lines.channels, channel)))
+        encoded = lines.address_keys.take(pa.array(mine)).dictionary_encode()
+        held_twice = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)) > 1
+        rows = _read(_HOLDERS, [project_id, channel, _array(encoded.dictionary)], [pa.string(), pa.int64()])
+        if rows.num_rows:
+            held_twice[pc.index_in(rows.column(0), value_set=encoded.dictionary).to_numpy()] = True
+            present += rows.column(1).to_pylist()
+        shared[mine] = held_twice[encoded.indices.to_numpy()]
+    return shared, present
+
+
+def insert_users(*, project_id: int, user_ids: pa.Array, documents: pa.Array, now: datetime.datetime) -> Positions:
+    """New users by COPY; their ids."""
+    pks = _new_ids("endpoints_endpointuser", len(user_ids))
+    moment = now.isoformat()
+    _copy(
+        "endpoints_endpointuser (id, project_id, user_id, attributes, created_at, updated_at)",
+        [_text(pks), str(project_id), _copied(user_ids), _copied(documents), moment, moment],
+    )
+    return pks
+
+
+def insert_endpoints(
+    *,
+    project_id: int,
+    lines: Lines,
+    user_pks: Positions,
+    users_written: Positions,
+    line_hashes: npt.NDArray[np.uint64],
+    now: datetime.datetime,
+) -> Positions:
+    """New endpoints by COPY; their ids, ascending as the lines are."""
+    pks = _new_ids("endpoints_endpoint", len(lines))
+    moment = now.isoformat()
+    written = np.full(len(lines), hashes.microseconds(now), dtype=np.int64)
+    stamps = hashes.stamps(line_hashes, written, user_pks, users_written)
+    keys = _copied(lines.keys)
+    cohorts = np.fromiter((zlib.crc32(key.encode()) % 100 for key in lines.keys.to_pylist()), dtype=np.int64, count=len(lines))
+    users = pc.if_else(pa.array(user_pks > 0), _text(user_pks), _NULL)
+    _copy(
+        f"endpoints_endpoint ({_ENDPOINT_COLUMNS})",
+        [
+            _text(pks), str(project_id), _copied(lines.ids), keys, lines.channels, _copied(lines.addresses),
+            _copied(lines.address_keys), pc.if_else(pc.equal(lines.opt_outs, "ALL"), "ALL", "NONE"), "ACTIVE", users,
+            *(_copied(columnar.documents(lines, kind)) for kind in
+              (ColumnKind.ATTRIBUTE, ColumnKind.METRIC, ColumnKind.DEMOGRAPHIC, ColumnKind.LOCATION)),
+            _text(cohorts), _copied(lines.request_ids), moment, moment, moment, _text(stamps),
+        ],
+    )  # fmt: skip
+    return pks
+
+
+def insert_opt_outs(*, project_id: int, ids: Positions, now: datetime.datetime) -> None:
+    if len(ids):
+        moment = now.isoformat()
+        _copy(
+            "endpoints_optoutentry (project_id, endpoint_id, opt_out, source, at)",
+            [str(project_id), _text(ids), "ALL", "IMPORT", moment],
+        )
+
+
+def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa.Table:
+    out = io.BytesIO()
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_INDEX)
+        copy = b"COPY (" + cursor.mogrify(query, params) + b") TO STDOUT (FORMAT csv)"
+        cursor.copy_expert(copy.decode(), out, 1 << 20)
+        cursor.execute(_AS_BEFORE)
+    names = [str(n) for n in range(len(types))]
+    if not out.getbuffer():
+        return pa.table({name: pa.array([], kind) for name, kind in zip(names, types, strict=True)})
+    table = csv.read_csv(
+        pa.BufferReader(out.getbuffer()),
+        csv.ReadOptions(use_threads=False, block_size=max(len(out.getbuffer()) + 1, 1024), column_names=names),
+        csv.ParseOptions(newlines_in_values=True),
+        csv.ConvertOptions(column_types=dict(zip(names, types, strict=True)), strings_can_be_null=False),
+    )
+    return table.combine_chunks()
+
+
+def _new_ids(table: str, count: int) -> Positions:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
+        return np.fromiter((pk for (pk,) in cursor.fetchall()), dtype=np.int64, count=count)
+
+
+def _copy(into: str, columns: Sequence[pa.Array | str]) -> None:
+    """COPY rows, their columns given whole (a text stands for the same value in each row)."""
+    last = columns[-1]
+    ended = last + "\n" if isinstance(last, str) else pc.binary_join_element_wise(last, "\n", "")
+    rows = pc.binary_join_element_wise(*columns[:-1], ended, "\t")
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {into} FROM STDIN", io.BytesIO(_bytes(rows)), 1 << 20)
+
+
+def _bytes(rows: pa.Array) -> memoryview:
+    _validity, offsets, data = rows.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)
+    return memoryview(data)[int(ends[rows.offset]) : int(ends[rows.offset + len(rows)])]
+
+
+def _text(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    return pc.cast(pa.array(numbers), pa.string())
+
+
+def _copied(texts: pa.Array) -> pa.Array:
+    """The texts as COPY reads them."""
+    if pc.any(pc.match_substring_regex(texts, r"[\\\t\n\r]")).as_py():
+        for plain, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+            texts = pc.replace_substring(texts, plain, escape)
+    return texts
+
+
+def _array(texts: pa.Array) -> str:
+    """An array literal."""
+    for plain, escape in (("\\", "\\\\"), ('"', '\\"')):
+        if pc.any(pc.match_substring(texts, plain)).as_py():
+            texts = pc.replace_substring(texts, plain, escape)
+    return "{" + ",".join(f'"{one}"' for one in texts.to_pylist()) + "}"

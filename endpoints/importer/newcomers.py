@@ -1,0 +1,162 @@
+"""The plain lines of a piece that make new endpoints: written by COPY, with their new users, opt-outs and facets."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.conf import settings
+
+from endpoints import facets
+from endpoints.importer import bulk, columnar
+from endpoints.importer.columnar import Lines, Mask, Positions
+from endpoints.importer.columns import ColumnKind
+from endpoints.importer.prepared import is_in
+from endpoints.models import EndpointStatus
+from endpoints.writing import addresses, hashes, rules
+
+
+@dataclass(slots=True)
+class Newcomers:
+    """``rows`` are their positions among the plain lines; ``who`` tells each line's user by his position in ``user_ids`` ('' is
+    nobody)."""
+
+    project_id: int
+    rows: Positions
+    lines: Lines
+    user_ids: pa.Array
+    who: Positions
+    users: bulk.StoredUsers
+    documents: pa.Array
+
+
+def newcomers(*, project_id: int, plain: Lines, is_new: Mask) -> Newcomers:
+    rows = np.flatnonzero(is_new)
+    lines = plain if len(rows) == len(plain) else plain.take(rows)
+    encoded = lines.users.dictionary_encode()
+    who = encoded.indices.to_numpy()
+    _values, first = np.unique(who, return_index=True)
+    return Newcomers(
+        project_id=project_id, rows=rows, lines=lines, user_ids=encoded.dictionary, who=who,
+        users=bulk.stored_users(project_id=project_id, user_ids=encoded.dictionary),
+        documents=columnar.documents(lines.take(first), ColumnKind.USER_ATTRIBUTE),
+    )  # fmt: skip
+
+
+def entangled(new: Newcomers, *, others: pa.Array) -> Mask:
+    """Which of the new lines can't be written by columns: their user changes, has no room, or stands on one of the other lines
+    (``others`` are those lines' users) too."""
+    if not len(new.rows):
+        return np.zeros(0, dtype=bool)
+    found = np.zeros(len(new.user_ids), dtype=bool)
+    if len(others):
+        found |= columnar.true(pc.is_in(new.user_ids, value_set=others))
+    counts = np.bincount(new.who, minlength=len(new.user_ids))
+    found |= (new.users.pks > 0) & (new.users.endpoints + counts > settings.ENDPOINTS_PER_USER)
+    for place in np.flatnonzero((new.users.pks > 0) & ~found).tolist():
+        stored = new.users.attributes[place] or {}
+        found[place] = stored | orjson.loads(new.documents[place].as_py()) != stored
+    found &= columnar.true(pc.not_equal(new.user_ids, ""))
+    return found[new.who] | _takes_an_address(new)
+
+
+def _takes_an_address(new: Newcomers) -> Mask:
+    """Lines of push tokens and phone numbers that another endpoint has so far."""
+    has_one_owner = is_in(new.lines.channels, set(rules.ONE_OWNER_CHANNELS))
+    found = np.zeros(len(new.rows), dtype=bool)
+    if has_one_owner.any():
+        found[has_one_owner] = bulk.holders(project_id=new.project_id, lines=new.lines.where(has_one_owner))[0]
+    return found
+
+
+def insert(new: Newcomers, *, stay: Mask, line_hashes: npt.NDArray[np.uint64], now: datetime.datetime) -> Positions:
+    """Write the lines that stay; their ids. ``line_hashes`` are those of all plain lines."""
+    if not stay.any():
+        return np.zeros(0, dtype=np.int64)
+    lines = new.lines.where(stay)
+    who = new.who[stay]
+    pks, written, was_stored = _users(new, who, now)
+    shared, present = bulk.holders(project_id=new.project_id, lines=lines)
+    ids = bulk.insert_endpoints(
+        project_id=new.project_id, lines=lines, user_pks=pks[who], users_written=written[who],
+        line_hashes=line_hashes[new.rows[stay]], now=now,
+    )  # fmt: skip
+    opted_out = columnar.true(pc.equal(lines.opt_outs, "ALL"))
+    bulk.insert_opt_outs(project_id=new.project_id, ids=ids[opted_out], now=now)
+    changes = facets.Changes()
+    _index(changes, lines, ids, has_new_user=(pks > 0)[who] & ~was_stored[who])
+    _index_stored_users(changes, new, who, ids)
+    if shared.any():
+        changes.add(addresses.SUBJECT, addresses.SHARED, [*present, *ids[shared].tolist()])
+    changes.record(project_id=new.project_id)
+    return ids
+
+
+def _users(new: Newcomers, who: Positions, now: datetime.datetime) -> tuple[Positions, Positions, Mask]:
+    """Of all users, by position: primary keys, moments of their last write, and who was stored before."""
+    pks, written = new.users.pks.copy(), new.users.written.copy()
+    was_stored = pks > 0
+    named = np.zeros(len(pks), dtype=bool)
+    named[who] = True
+    named &= ~was_stored & columnar.true(pc.not_equal(new.user_ids, ""))
+    places = np.flatnonzero(named)
+    if len(places):
+        taken = pa.array(places)
+        pks[places] = bulk.insert_users(
+            project_id=new.project_id, user_ids=new.user_ids.take(taken), documents=new.documents.take(taken), now=now
+        )
+        written[places] = hashes.microseconds(now)
+    return pks, written, was_stored
+
+
+_PREFIX = {ColumnKind.DEMOGRAPHIC: "Demographic.", ColumnKind.LOCATION: "Location."}
+_KINDS = {
+    ColumnKind.ATTRIBUTE: facets.SubjectKind.ATTRIBUTE,
+    ColumnKind.USER_ATTRIBUTE: facets.SubjectKind.USER_ATTRIBUTE,
+    ColumnKind.METRIC: facets.SubjectKind.METRIC,
+}
+
+
+def _index(changes: facets.Changes, lines: Lines, ids: Positions, *, has_new_user: Mask) -> None:
+    """What the columns say: ids grouped by value, a column at a time."""
+    for one in lines.fields:
+        if one.kind == ColumnKind.LOCATION and one.name in ("Latitude", "Longitude"):
+            continue
+        kind = _KINDS.get(one.kind, facets.SubjectKind.STANDARD)
+        subject = facets.Subject(kind, _PREFIX.get(one.kind, "") + one.name)
+        for texts, rows in columnar.values(one):
+            if one.kind == ColumnKind.USER_ATTRIBUTE and not has_new_user.all():
+                kept = has_new_user[rows]
+                texts, rows = texts.filter(pa.array(kept)), rows[kept]
+            _group(changes, subject, texts, ids[rows])
+    standard = facets.SubjectKind.STANDARD
+    _group(changes, facets.Subject(standard, "Demographic.Channel"), lines.channels, ids)
+    opt_outs = pc.if_else(pc.equal(lines.opt_outs, "ALL"), "ALL", "NONE")
+    _group(changes, facets.Subject(standard, "OptOut"), opt_outs, ids)
+    changes.add(facets.Subject(standard, "EndpointStatus"), str(EndpointStatus.ACTIVE), ids)
+    changes.add(facets.Subject(standard, "Endpoint"), "", ids)
+    changes.add(addresses.SUBJECT, "set", ids)
+
+
+def _group(changes: facets.Changes, subject: facets.Subject, texts: pa.Array, ids: Positions) -> None:
+    encoded = texts.dictionary_encode()
+    places = encoded.indices.to_numpy()
+    in_order = ids[np.argsort(places, kind="stable")]
+    ends = np.cumsum(np.bincount(places, minlength=len(encoded.dictionary))).tolist()
+    begin = 0
+    for value, end in zip(encoded.dictionary.to_pylist(), ends, strict=True):
+        changes.add(subject, value, in_order[begin:end])
+        begin = end
+
+
+def _index_stored_users(changes: facets.Changes, new: Newcomers, who: Positions, ids: Positions) -> None:
+    """Users who were stored before may have more attributes than their lines say."""
+    for row in np.flatnonzero((new.users.pks > 0)[who]).tolist():
+        attributes = new.users.attributes[who[row]] or {}
+        for subject, value in facets.values_of(user_attributes=attributes):
+            changes.add(subject, value, [int(ids[row])])

@@ -1,0 +1,235 @@
+"""The statements that read and write endpoints and users, a handful for any number of rows."""
+
+from __future__ import annotations
+
+import datetime
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from endpoints.models import OptOutEntry
+from endpoints.writing.merging import State
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """``id`` 0 is not stored yet."""
+
+    id: int
+    user_id: str
+    attributes: dict[str, list[str]]
+    updated_at: datetime.datetime
+
+
+# In sorted order, so that two writers of the same users can't deadlock.
+_LOCK_USERS = """
+    SELECT id, user_id, attributes, updated_at FROM endpoints_endpointuser
+     WHERE project_id = %s AND user_id = ANY(%s) ORDER BY user_id FOR NO KEY UPDATE
+"""
+_USERS_BY_PK = "SELECT id, user_id, attributes, updated_at FROM endpoints_endpointuser WHERE id = ANY(%s)"
+# A unique violation here is another writer's user or endpoint of the same key, seen too late: the transaction is tried again.
+_INSERT_USERS = """
+    INSERT INTO endpoints_endpointuser (project_id, user_id, attributes, created_at, updated_at)
+    SELECT %s, user_id, attributes, %s, %s FROM unnest(%s::text[], %s::jsonb[]) AS given(user_id, attributes) ORDER BY user_id
+    RETURNING id, user_id
+"""
+_UPDATE_USERS = """
+    UPDATE endpoints_endpointuser u SET attributes = given.attributes, updated_at = given.updated_at
+      FROM unnest(%s::bigint[], %s::jsonb[], %s::timestamptz[]) AS given(id, attributes, updated_at) WHERE u.id = given.id
+"""
+_COLUMNS = """
+    e.id, e.endpoint_key, e.endpoint_id, e.channel_type, e.address, e.opt_out, e.status, coalesce(e.user_id, 0), e.attributes,
+    e.metrics, e.demographic, e.location, e.request_id, e.updated_at
+"""
+_BY_KEY = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND endpoint_key = ANY(%(keys)s)"
+_BY_PK = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND id = ANY(%(ids)s)"
+_BY_USER = "SELECT id FROM endpoints_endpoint WHERE user_id = ANY(%(users)s)"
+_BY_ADDRESS = """
+    SELECT e.id FROM unnest(%(channels)s::text[], %(addresses)s::text[]) AS wanted(channel_type, address_key)
+      JOIN endpoints_endpoint e USING (channel_type, address_key) WHERE e.project_id = %(project)s
+"""
+_LOCK_ENDPOINTS = f"""
+    SELECT {_COLUMNS} FROM endpoints_endpoint e WHERE e.id IN ({{found}}) ORDER BY e.id FOR NO KEY UPDATE
+"""
+_INSERT_ENDPOINTS = """
+    INSERT INTO endpoints_endpoint
+           (project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_id, attributes,
+            metrics, demographic, location, cohort_id, request_id, effective_at, created_at, updated_at, line_hash)
+    SELECT %s, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, nullif(user_pk, 0), attributes,
+           metrics, demographic, location, cohort_id, request_id, written_at, written_at, written_at, line_hash
+      FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::jsonb[],
+                  %s::jsonb[], %s::jsonb[], %s::jsonb[], %s::smallint[], %s::text[], %s::timestamptz[], %s::bigint[])
+           AS given(endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_pk, attributes,
+                    metrics, demographic, location, cohort_id, request_id, written_at, line_hash)
+    RETURNING id, endpoint_key
+"""
+_UPDATE_ENDPOINTS = """
+    UPDATE endpoints_endpoint e
+       SET channel_type = given.channel_type, address = given.address, address_key = given.address_key, opt_out = given.opt_out,
+           status = given.status, user_id = nullif(given.user_pk, 0), request_id = given.request_id,
+           attributes = given.attributes, metrics = given.metrics, demographic = given.demographic, location = given.location,
+           effective_at = CASE WHEN given.named THEN given.written_at ELSE e.effective_at END,
+           updated_at = given.written_at, line_hash = given.line_hash
+      FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::jsonb[],
+                  %s::jsonb[], %s::jsonb[], %s::jsonb[], %s::boolean[], %s::timestamptz[], %s::bigint[])
+           AS given(id, channel_type, address, address_key, opt_out, status, user_pk, request_id, attributes,
+                    metrics, demographic, location, named, written_at, line_hash)
+     WHERE e.id = given.id
+"""
+_OPTED_OUT = """
+    SELECT DISTINCT endpoint_id FROM endpoints_optoutentry
+     WHERE endpoint_id = ANY(%s) AND opt_out = 'ALL' AND source <> 'IMPORT'
+"""
+_OPT_OUT_ENTRIES = """
+    INSERT INTO endpoints_optoutentry (project_id, endpoint_id, opt_out, source, actor_id, at)
+    SELECT %s, id, opt_out, %s, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS given(id, opt_out)
+"""
+
+
+def lock_users(*, project_id: int, user_ids: Sequence[str]) -> dict[str, User]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_USERS, [project_id, list(user_ids)])
+        return {row[1]: _user(row) for row in cursor.fetchall()}
+
+
+def users_by_id(*, project_id: int, user_ids: Sequence[str]) -> dict[str, User]:
+    return lock_users(project_id=project_id, user_ids=user_ids) if user_ids else {}
+
+
+def users_by_pk(pks: Collection[int]) -> dict[int, User]:
+    pks = [pk for pk in pks if pk]
+    if not pks:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_USERS_BY_PK, [pks])
+        return {row[0]: _user(row) for row in cursor.fetchall()}
+
+
+def _user(row: tuple[int, str, str, datetime.datetime]) -> User:
+    return User(id=row[0], user_id=row[1], attributes=orjson.loads(row[2]), updated_at=row[3])
+
+
+def insert_users(*, project_id: int, users: Sequence[User], now: datetime.datetime) -> list[User]:
+    """The users with their new ids."""
+    if not users:
+        return []
+    documents = [document(user.attributes) for user in users]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_USERS, [project_id, now, now, [user.user_id for user in users], documents])
+        ids = {user_id: pk for pk, user_id in cursor.fetchall()}
+    return [replace(user, id=ids[user.user_id]) for user in users]
+
+
+def update_users(users: Sequence[User]) -> None:
+    if users:
+        documents = [document(user.attributes) for user in users]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _UPDATE_USERS, [[user.id for user in users], documents, [user.updated_at.isoformat() for user in users]]
+            )
+
+
+def lock_endpoints(
+    *,
+    project_id: int,
+    keys: Sequence[str] = (),
+    ids: Sequence[int] = (),
+    user_pks: Sequence[int] = (),
+    addresses: Sequence[tuple[str, str]] = (),
+) -> list[State]:
+    """The endpoints with these keys or ids, of these users, and at these (channel, address key), locked in the order of their ids."""
+    given = ((_BY_KEY, keys), (_BY_PK, ids), (_BY_USER, user_pks), (_BY_ADDRESS, addresses))
+    ways = [query for query, some in given if some]
+    if not ways:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOCK_ENDPOINTS.format(found=" UNION ".join(ways)),
+            {
+                "project": project_id,
+                "keys": list(keys),
+                "ids": list(ids),
+                "users": list(user_pks),
+                "channels": [channel for channel, _address in addresses],
+                "addresses": [address for _channel, address in addresses],
+            },
+        )
+        rows = cursor.fetchall()
+    return [
+        State(
+            id=row[0], key=row[1], endpoint_id=row[2], channel=row[3], address=row[4], opt_out=row[5], status=row[6],
+            user_pk=row[7], attributes=orjson.loads(row[8]), metrics=orjson.loads(row[9]), demographic=orjson.loads(row[10]),
+            location=orjson.loads(row[11]), request_id=row[12], updated_at=row[13],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def insert_endpoints(*, project_id: int, states: Sequence[State], line_hashes: Sequence[int | None]) -> list[State]:
+    """The endpoints with their new ids."""
+    if not states:
+        return []
+    given: list[list[Any]] = [
+        [state.endpoint_id for state in states], [state.key for state in states], [state.channel for state in states],
+        [state.address for state in states], [state.address_key for state in states], [state.opt_out for state in states],
+        [state.status for state in states], [state.user_pk for state in states],
+        *_documents(states), [cohort(state.key) for state in states], [state.request_id for state in states],
+        [state.updated_at.isoformat() for state in states], list(line_hashes),
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_ENDPOINTS, [project_id, *given])
+        ids = {key: pk for pk, key in cursor.fetchall()}
+    return [replace(state, id=ids[state.key]) for state in states]
+
+
+def update_endpoints(states: Sequence[State], *, line_hashes: Sequence[int | None], effective: Sequence[bool]) -> None:
+    """``effective``: whether the endpoint itself was written to (EffectiveDate), not only reached by a rule."""
+    if not states:
+        return
+    given: list[list[Any]] = [
+        [state.id for state in states], [state.channel for state in states], [state.address for state in states],
+        [state.address_key for state in states], [state.opt_out for state in states], [state.status for state in states],
+        [state.user_pk for state in states], [state.request_id for state in states], *_documents(states), list(effective),
+        [state.updated_at.isoformat() for state in states], list(line_hashes),
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE_ENDPOINTS, given)
+
+
+def opted_out_themselves(ids: Sequence[int]) -> set[int]:
+    """Those of them whom anything but a file has opted out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OPTED_OUT, [list(ids)])
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def insert_opt_out_entries(
+    *, project_id: int, rows: Iterable[tuple[int, str]], source: OptOutEntry.Source, actor_id: int | None, now: datetime.datetime
+) -> None:
+    rows = list(rows)
+    if rows:
+        with connection.cursor() as cursor:
+            given: list[list[Any]] = [[pk for pk, _opt_out in rows], [opt_out for _pk, opt_out in rows]]
+            cursor.execute(_OPT_OUT_ENTRIES, [project_id, source, actor_id, now, *given])
+
+
+def cohort(key: str) -> int:
+    """0 … 99, the same for the same Id, near enough one in a hundred each."""
+    return zlib.crc32(key.encode()) % 100
+
+
+def document(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _documents(states: Sequence[State]) -> list[list[str]]:
+    return [
+        [document(state.attributes) for state in states],
+        [document(state.metrics) for state in states],
+        [document(state.demographic) for state in states],
+        [document(state.location) for state in states],
+    ]
