@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("endpoints", "0002_text_readers")]
+    dependencies = [("endpoints", "0004_attribute_removals")]
 
     operations = [
         migrations.AddField("endpoint", "line_hash", models.BigIntegerField(blank=True, editable=False, null=True)),
