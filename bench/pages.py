@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from urllib.parse import quote
 
 from django.db import connection
 from django.test import Client
@@ -12,6 +13,7 @@ from django.urls import reverse
 
 from bench.report import Figure, Report
 from campaigns.models import Campaign
+from endpoints.models import Endpoint
 from projects.models import Project
 
 
@@ -25,6 +27,17 @@ def measure(*, report: Report, project: Project, segment_id: str, campaign: Camp
         "the segment builder": reverse("segments:create-segment", args=[project.public_id]) + f"?base={segment_id}",
         "campaigns": reverse("campaigns:list-campaigns", args=[project.public_id]),
     }
+    somebody = Endpoint.objects.filter(project=project).order_by("-pk").first()
+    if somebody is not None:
+        people = reverse("endpoints:list-people", args=[project.public_id])
+        addresses |= {
+            "people": people,
+            "people, in the middle": f"{people}?after={somebody.pk - rows // 2}",
+            "people, opted out": f"{people}?opt_out=ALL&after={somebody.pk - rows}",
+            "people, by how an address begins": f"{people}?q={quote(somebody.address[:3])}",
+            "people, by an address": f"{people}?q={quote(somebody.address)}",
+            "a person": reverse("endpoints:show-person", args=[project.public_id, somebody.pk]),
+        }
     if campaign is not None:
         addresses["a campaign"] = reverse("campaigns:show-campaign", args=[project.public_id, campaign.public_id])
         addresses["the people behind a number"] = reverse(

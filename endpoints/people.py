@@ -18,6 +18,7 @@ from endpoints.models import AttributeKind, AttributeName, ChannelType, Endpoint
 from projects.models import Project, User
 
 CANDIDATES = 500  # endpoints looked at for each way in which a text may be meant: Id, address, UserId
+WINDOW = 20_000  # endpoints looked at for one page of a filter: if one in a million fits, a page must not read them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class PersonLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list; ``next_after`` is where the next one begins (None: this is the last). It may be short, even empty, before."""
+
+    lines: list[PersonLine]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a search found. ``is_cut``: more begin with the text than were looked at."""
 
@@ -67,10 +76,16 @@ class OptOutLine:
     address: str
 
 
-def browse(*, project: Project, only: Filter, after: int = 0, limit: int = 50) -> list[PersonLine]:
-    """The project's endpoints in the order in which they were made, ``after`` an id."""
-    found = only.apply(_rows(project).filter(pk__gt=after))
-    return _lines(found.order_by("pk")[:limit])
+def browse(*, project: Project, only: Filter, after: int = 0, limit: int = 50) -> Page:
+    """The project's endpoints in the order in which they were made, ``after`` an id. With a filter at most ``WINDOW`` are looked at."""
+    rows = _rows(project).filter(pk__gt=after).order_by("pk")
+    end = None if only == Filter() else rows.values_list("pk", flat=True)[WINDOW - 1 : WINDOW].first()
+    if end is not None:
+        rows = rows.filter(pk__lte=end)
+    lines = _lines(only.apply(rows)[: limit + 1])
+    if len(lines) > limit:
+        return Page(lines=lines[:limit], next_after=lines[limit - 1].id)
+    return Page(lines=lines, next_after=end)
 
 
 def find(*, project: Project, text: str, only: Filter, limit: int = 50) -> Found:

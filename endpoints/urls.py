@@ -14,5 +14,8 @@ urlpatterns = [
     path(_ALL + "attributes/remove/", attributes.remove_attributes, name="remove-attributes"),
     path(_ONE, people.show_person, name="show-person"),
     path(_ONE + "opt-out/", editing.set_opt_out, name="set-opt-out"),
+    path(_ONE + "edit/", editing.edit_person, name="edit-person"),
+    path(_ONE + "delete/", editing.delete_endpoint, name="delete-endpoint"),
+    path(_ONE + "delete-user/", editing.delete_user, name="delete-user"),
     path(_ONE + "erase/", editing.erase_person, name="erase-person"),
 ]

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from core.errors import Refusal
 from endpoints import ports
 from endpoints.models import Endpoint, EndpointUser, ErasureRequest
+from endpoints.writing import removal
 from projects.models import Project, User
 from projects.services import audit
 
@@ -51,9 +52,8 @@ def erase_person(
         request = ErasureRequest.objects.create(
             project=project, endpoints=len(endpoints), requested_by=actor, requested_at=now, person=_described(user, endpoints)
         )
-        Endpoint.objects.filter(pk__in=[one.pk for one in endpoints]).delete()
-        if user is not None:
-            user.delete()
+        users = [user.user_id] if user is not None else []
+        removal.remove(project_id=project.pk, ids=[one.pk for one in endpoints], user_ids=users)
         audit.record(
             project=project, actor=actor, verb="person.erasure_requested", target=request, now=now, endpoints=len(endpoints)
         )

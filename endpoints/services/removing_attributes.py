@@ -6,8 +6,10 @@ batch one transaction that moves the removal with it. A name that is written aga
 
 from __future__ import annotations
 
+import collections
 import datetime
 import fnmatch
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +18,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from core.errors import Refusal
+from endpoints import facets
 from endpoints.models import AttributeKind, AttributeName, AttributeRemoval
 from projects.models import Project, User
 from projects.services import audit
@@ -29,7 +32,7 @@ _ENDPOINTS = {
     AttributeKind.METRIC: "metrics",
 }
 _HOLDING = """
-    SELECT id FROM {table} WHERE project_id = %(project)s AND id > %(after)s AND {column} ?| %(names)s
+    SELECT id, {column} FROM {table} WHERE project_id = %(project)s AND id > %(after)s AND {column} ?| %(names)s
      ORDER BY id LIMIT %(limit)s FOR UPDATE
 """
 _TAKE = """
@@ -37,7 +40,7 @@ _TAKE = """
            updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
      WHERE id = ANY(%(ids)s)
 """
-_ENDPOINTS_OF = "SELECT id FROM endpoints_endpoint WHERE user_id = ANY(%s) ORDER BY id FOR UPDATE"
+_ENDPOINTS_OF = "SELECT id, user_id FROM endpoints_endpoint WHERE user_id = ANY(%s) ORDER BY id FOR UPDATE"
 
 Clock = Callable[[], datetime.datetime]
 
@@ -116,24 +119,46 @@ def _batch(removal: AttributeRemoval, clock: Clock) -> bool:
 
 def _take_from_endpoints(removal: AttributeRemoval, now: datetime.datetime) -> list[int]:
     table, column = "endpoints_endpoint", _ENDPOINTS[AttributeKind(removal.kind)]
-    ids = _holding(removal, table, column)
-    _take(removal, table, column, ids, now)
-    return ids
+    held = _holding(removal, table, column)
+    _take(removal, table, column, list(held), now)
+    changes = facets.Changes()
+    for pk, values in held.items():
+        is_metric = removal.kind == AttributeKind.METRIC
+        _unlist(changes, facets.values_of(metrics=values) if is_metric else facets.values_of(attributes=values), [pk])
+    changes.record(project_id=removal.project_id)
+    return list(held)
 
 
 def _take_from_users(removal: AttributeRemoval, now: datetime.datetime) -> list[int]:
     """Users before their endpoints: the house's lock order."""
     table, column = "endpoints_endpointuser", "attributes"
-    users = _holding(removal, table, column)
-    _take(removal, table, column, users, now)
-    return users
+    held = _holding(removal, table, column)
+    _take(removal, table, column, list(held), now)
+    endpoints: dict[int, list[int]] = collections.defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDPOINTS_OF, [list(held)])
+        for pk, user_pk in cursor.fetchall():
+            endpoints[user_pk].append(pk)
+    changes = facets.Changes()
+    for user_pk, values in held.items():
+        _unlist(changes, facets.values_of(user_attributes=values), endpoints[user_pk])
+    changes.record(project_id=removal.project_id)
+    return list(held)
 
 
-def _holding(removal: AttributeRemoval, table: str, column: str) -> list[int]:
+def _unlist(changes: facets.Changes, values: Iterable[tuple[facets.Subject, str]], ids: list[int]) -> None:
+    for subject, value in values:
+        changes.remove(subject, value, ids)
+
+
+def _holding(removal: AttributeRemoval, table: str, column: str) -> dict[int, dict[str, Any]]:
+    """The next rows, locked, in ascending order, each with what it loses."""
     given = {"project": removal.project_id, "after": removal.after, "names": removal.names, "limit": BATCH}
+    names = set(removal.names)
     with connection.cursor() as cursor:
         cursor.execute(_HOLDING.format(table=table, column=column), given)
-        return [pk for (pk,) in cursor.fetchall()]
+        rows = [(pk, json.loads(held) if isinstance(held, str) else held) for pk, held in cursor.fetchall()]
+    return {pk: {name: value for name, value in held.items() if name in names} for pk, held in rows}
 
 
 def _take(removal: AttributeRemoval, table: str, column: str, ids: list[int], now: datetime.datetime) -> None:

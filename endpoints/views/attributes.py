@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from core.errors import Refusal
 from endpoints import people
 from endpoints.forms import RemoveAttributesForm
 from endpoints.models import AttributeKind, AttributeRemoval
-from endpoints.services import catalogue, removing_attributes
+from endpoints.services import removing_attributes
 from projects.access import Access, project_or_404
 from projects.models import Role
 
@@ -29,7 +30,12 @@ def list_attributes(request: HttpRequest, project_id: str) -> HttpResponse:
 def _page(request: HttpRequest, access: Access, form: RemoveAttributesForm) -> HttpResponse:
     names = people.attribute_names(project=access.project)
     removals = AttributeRemoval.objects.filter(project=access.project).select_related("requested_by").order_by("-pk")
-    context: dict[str, Any] = {"names": names, "limit": catalogue.NAME_LIMIT, "form": form, "removals": removals[:_SHOWN]}
+    context: dict[str, Any] = {
+        "names": names,
+        "limit": settings.ATTRIBUTE_NAMES_LIMIT,
+        "form": form,
+        "removals": removals[:_SHOWN],
+    }
     return render(request, "endpoints/attributes.html", context)
 
 

@@ -1,4 +1,4 @@
-"""What may be done to a person: opting out and in again, erasing for good."""
+"""What may be done to a person: editing, opting out and in again, deleting, erasing for good."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from core import clock, keyset
 from core.errors import Refusal
-from endpoints import people
+from endpoints import editing, people
 from endpoints.models import ErasureRequest, OptOut
 from endpoints.services import erasing
 from endpoints.services import people as services
@@ -30,6 +30,46 @@ def set_opt_out(request: HttpRequest, project_id: str, endpoint_id: int) -> Http
     except Refusal as refusal:
         messages.error(request, refusal.message)
     return redirect("endpoints:show-person", project_id, endpoint_id)
+
+
+def edit_person(request: HttpRequest, project_id: str, endpoint_id: int) -> HttpResponse:
+    access, endpoint = endpoint_or_404(request, project_id, endpoint_id, at_least=Role.MARKETER)
+    stored = editing.shown(endpoint)
+    context = {
+        "endpoint": endpoint, "edited": stored, "opt_outs": OptOut.choices,
+        "known": {"attributes": [row.name for row in stored.attributes], "user_attributes": [row.name for row in stored.user_attributes]},
+    }  # fmt: skip
+    if request.method == "POST":
+        edited = editing.sent(request.POST)
+        try:
+            document = editing.document(endpoint=endpoint, edited=edited)
+            services.edit_endpoint(endpoint=endpoint, actor=access.user, document=document, now=clock.now())
+        except Refusal as refusal:
+            context |= {"edited": edited, "known": edited.known, "refusal": refusal.message}
+        else:
+            return redirect("endpoints:show-person", project_id, endpoint_id)
+    return render(request, "endpoints/edit.html", context)
+
+
+@require_POST
+def delete_endpoint(request: HttpRequest, project_id: str, endpoint_id: int) -> HttpResponse:
+    access, endpoint = endpoint_or_404(request, project_id, endpoint_id, at_least=Role.MARKETER)
+    services.delete_endpoint(endpoint=endpoint, actor=access.user, now=clock.now())
+    messages.success(request, _("The endpoint is deleted."))
+    return redirect("endpoints:list-people", project_id)
+
+
+@require_POST
+def delete_user(request: HttpRequest, project_id: str, endpoint_id: int) -> HttpResponse:
+    """The user of this endpoint, with all endpoints."""
+    access, endpoint = endpoint_or_404(request, project_id, endpoint_id, at_least=Role.MARKETER)
+    try:
+        services.delete_user(endpoint=endpoint, actor=access.user, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+        return redirect("endpoints:show-person", project_id, endpoint_id)
+    messages.success(request, _("The user is deleted with all endpoints."))
+    return redirect("endpoints:list-people", project_id)
 
 
 def erase_person(request: HttpRequest, project_id: str, endpoint_id: int) -> HttpResponse:

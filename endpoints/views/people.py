@@ -32,9 +32,9 @@ def list_people(request: HttpRequest, project_id: str) -> HttpResponse:
         context |= {"lines": found.lines, "is_cut": found.is_cut}
     else:
         after = keyset.position(request.GET.get("after", "")) or 0
-        lines = people.browse(project=access.project, only=only, after=after, limit=_PAGE + 1)
-        context |= {"lines": lines[:_PAGE], "next_after": lines[_PAGE - 1].id if len(lines) > _PAGE else None}
-        context["is_empty"] = not lines and only == people.Filter() and not after
+        page = people.browse(project=access.project, only=only, after=after, limit=_PAGE)
+        context |= {"lines": page.lines, "next_after": page.next_after}
+        context["is_empty"] = not page.lines and only == people.Filter() and not after
     return render(request, "endpoints/people.html", context)
 
 

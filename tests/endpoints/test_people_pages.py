@@ -74,6 +74,21 @@ def test_filters_narrow_the_list(project: Project) -> None:
     assert listed(project, channel="no such") == ["mail", "sms", "gone", "out"]
 
 
+def test_a_filter_that_hardly_anybody_fits_reads_only_so_far(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "WINDOW", 10)
+    made = [make_endpoint(project=project, opt_out="ALL" if number == 24 else "NONE") for number in range(25)]
+    client = logged_in(project.created_by)
+    only = {"opt_out": "ALL"}
+
+    first = client.get(url("endpoints:list-people", project), only)
+    second = client.get(url("endpoints:list-people", project), only | {"after": first.context["next_after"]})
+    third = client.get(url("endpoints:list-people", project), only | {"after": second.context["next_after"]})
+
+    assert [page.context["next_after"] for page in (first, second, third)] == [made[9].pk, made[19].pk, None]
+    assert "Nobody fits so far" in first.content.decode()
+    assert [line.id for line in third.context["lines"]] == [made[24].pk]
+
+
 def test_somebody_is_found_by_id_address_and_user_id_and_by_how_they_begin(project: Project) -> None:
     make_endpoint(project=project, endpoint_id="Device-1", address="Kim@Example.com", user_id="USR-77")
     make_endpoint(project=project, endpoint_id="device-10", address="lee@example.com")
