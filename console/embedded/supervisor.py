@@ -27,6 +27,7 @@ _FIRST_PAGE_SECONDS = 60.0
 def main() -> int:
     folder = Path(os.environ.get("PABAL_VAR", str(ROOT / "var")))
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # said, because a shell starts what runs behind it with SIGINT ignored
     supervisor = Supervisor(folder)
     try:
         with supervisor.lock():
