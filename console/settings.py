@@ -161,6 +161,8 @@ if UPLOADS_BUCKET:  # a server with several machines keeps uploads on S3, throug
     }
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # bytes; larger uploads go to disk
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20  # bytes; a message of 1 MB in a form must arrive to be refused with a reason
+FACET_VALUES_LIMIT = env.int("FACET_VALUES_LIMIT", default=10_000)  # distinct values; an attribute with more is asked by SQL
+FACET_CACHE_BYTES = env.int("FACET_CACHE_BYTES", default=256 << 20)  # bitmaps kept in each process
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
 ENDPOINTS_PER_USER = env.int("ENDPOINTS_PER_USER", default=15)
 ATTRIBUTE_NAMES_LIMIT = env.int("ATTRIBUTE_NAMES_LIMIT", default=250)
@@ -215,6 +217,7 @@ CELERY_BEAT_SCHEDULE = {
     "segments.tick_schedules": {"task": "segments.tick_schedules", "schedule": 5.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
+    "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},
     "endpoints.tick_erasures": {"task": "endpoints.tick_erasures", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
 }

@@ -2,38 +2,67 @@
 
 from __future__ import annotations
 
+import array
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from django.db import connection
 from pyroaring import BitMap64
 
 from core.audience import Audience
 
+_HEADER = 19  # bytes before the first row of COPY's binary form (PostgreSQL's manual, "COPY", file formats)
+_TRAILER = 2
+_ID_ROW = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ">i8")])
+_FIELDS, _LENGTH = struct.Struct(">h").unpack_from, struct.Struct(">i").unpack_from
+
+
+def copy_rows(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[list[bytes]]:
+    """The rows of a query, no column of which is NULL, as raw binary fields: an ordinary cursor spells bitmaps in hex."""
+    data = _copied(query, params, "FORMAT binary")
+    at = _HEADER
+    while True:
+        (fields,) = _FIELDS(data, at)
+        if fields < 0:
+            return
+        at += 2
+        row: list[bytes] = []
+        for _field in range(fields):
+            (size,) = _LENGTH(data, at)
+            at += 4
+            row.append(data[at : at + size])
+            at += size
+        yield row
+
 
 def id_set(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Audience:
-    """The first column (bigint) of a query as an audience. Read by COPY: a million ids take a third of a second."""
-    with connection.cursor() as cursor:
-        copy = b"COPY (" + cursor.mogrify(query, params) + b") TO STDOUT"
-        out = io.BytesIO()
-        with connection.wrap_database_errors:  # COPY goes past Django's cursor
-            cursor.copy_expert(copy.decode(), out)
-    return Audience(BitMap64([int(line) for line in out.getvalue().split()]))
+    """A query of one column of bigint, never NULL, as an audience. Rows of one width: a million are read in some 30 ms."""
+    data = _copied(query, params, "FORMAT binary")
+    count = (len(data) - _HEADER - _TRAILER) // _ID_ROW.itemsize
+    ids = np.frombuffer(data, _ID_ROW, offset=_HEADER, count=count)["id"]
+    return Audience(BitMap64(array.array("Q", ids.astype("<u8").tobytes())))
 
 
 def id_sets(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> dict[str, Audience]:
     """A query of (key, bigint) as one audience a key. Keys must not hold tabs; NULL is the empty text."""
-    with connection.cursor() as cursor:
-        copy = b"COPY (" + cursor.mogrify(query, params) + b") TO STDOUT (NULL '')"
-        out = io.BytesIO()
-        with connection.wrap_database_errors:  # COPY goes past Django's cursor
-            cursor.copy_expert(copy.decode(), out)
+    data = _copied(query, params, "NULL ''")
     found: dict[bytes, list[int]] = {}
-    for line in out.getvalue().splitlines():
+    for line in data.splitlines():
         key, _, number = line.rpartition(b"\t")
         found.setdefault(key, []).append(int(number))
     return {key.decode(): Audience(BitMap64(ids)) for key, ids in found.items()}
+
+
+def _copied(query: str, params: Sequence[Any] | Mapping[str, Any], options: str) -> bytes:
+    with connection.cursor() as cursor:
+        copy = b"COPY (" + cursor.mogrify(query, params) + f") TO STDOUT ({options})".encode()
+        out = io.BytesIO()
+        with connection.wrap_database_errors:  # COPY goes past Django's cursor
+            cursor.copy_expert(copy.decode(), out)
+    return out.getvalue()
 
 
 def bigint_array(ids: Iterable[int]) -> str:

@@ -12,7 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.queries import endpoint_events
 from core.operators import OperatorAdmin
-from endpoints.models import AttributeName, AttributeRemoval, Endpoint, EndpointUser, ErasureRequest, OptOutEntry
+from endpoints.models import (
+    AttributeName,
+    AttributeRemoval,
+    Endpoint,
+    EndpointUser,
+    ErasureRequest,
+    FacetChunk,
+    FacetDelta,
+    FacetSubject,
+    OptOutEntry,
+)
 
 
 @admin.register(Endpoint)
@@ -93,3 +103,31 @@ class AttributeRemovalAdmin(OperatorAdmin):
     list_select_related = ("project",)
     search_fields = ("=public_id",)
     ordering = ("-id",)
+
+
+@admin.register(FacetSubject)
+class FacetSubjectAdmin(OperatorAdmin):
+    list_display = ("name", "kind", "project", "state", "fold")
+    list_filter = ("kind", "state")
+    list_select_related = ("project",)
+    search_fields = ("name", "project__name")
+
+
+@admin.register(FacetChunk)
+class FacetChunkAdmin(OperatorAdmin):
+    list_display = ("subject", "value", "chunk", "total", "fold")
+    list_select_related = ("subject",)
+    search_fields = ("=value", "subject__name")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("ids")
+
+
+@admin.register(FacetDelta)
+class FacetDeltaAdmin(OperatorAdmin):
+    list_display = ("id", "subject", "value", "created_at")
+    list_select_related = ("subject",)
+    search_fields = ("=value", "subject__name")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("added", "removed")

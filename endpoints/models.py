@@ -233,3 +233,61 @@ class AttributeRemoval(models.Model):
     @property
     def is_done(self) -> bool:
         return self.state == self.State.DONE
+
+
+class FacetState(models.TextChoices):
+    LIVE = "LIVE"  # answers
+    FILLING = "FILLING"  # is being rebuilt: written to, but SQL answers
+    TOO_MANY = "TOO_MANY"  # more values than the limit: SQL answers
+
+
+class FacetSubject(models.Model):
+    """What the index is about in a project: an attribute, a metric or a standard field. Rows go only with their project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=14)  # endpoints.facets.SubjectKind
+    name = models.CharField(max_length=60)
+    state = models.CharField(max_length=8, choices=FacetState.choices, default=FacetState.LIVE)
+    fold = models.BigIntegerField(default=0)  # how often deltas were folded in
+    floor = models.BigIntegerField(default=0)  # what was cached before this fold is worth nothing
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "kind", "name"], name="facet_subject_once"),
+            models.CheckConstraint(condition=models.Q(state__in=["LIVE", "FILLING", "TOO_MANY"]), name="facet_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class FacetChunk(models.Model):
+    """A stretch of the endpoints that carry a value: a 32-bit roaring bitmap of their ids' low halves."""
+
+    subject = models.ForeignKey(FacetSubject, models.CASCADE, related_name="+", db_index=False)
+    value = models.CharField(max_length=120)
+    chunk = models.IntegerField()  # id >> 21
+    ids = models.BinaryField()
+    total = models.IntegerField()
+    fold = models.BigIntegerField()  # of the subject, when this row was written
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "value", "chunk"], name="facet_chunk_once")]
+        indexes = [models.Index(fields=["subject", "fold"], name="facet_chunk_by_fold")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} {self.value} {self.chunk}"
+
+
+class FacetDelta(models.Model):
+    """What one write changed of one value; folded into the chunks by a tick. Order for one endpoint is the id's order."""
+
+    # No constraint: its check would cost each update more than the row itself, and subjects go only with their project.
+    subject = models.ForeignKey(FacetSubject, models.DO_NOTHING, related_name="+", db_constraint=False)
+    value = models.CharField(max_length=120)
+    added = models.BinaryField(null=True)
+    removed = models.BinaryField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} {self.value}"

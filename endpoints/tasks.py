@@ -1,10 +1,11 @@
-"""What endpoints do in the background: erasing people, removing attributes."""
+"""What endpoints do in the background: erasing people, removing attributes, folding facets."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
 from core import clock
+from endpoints.facets import folding
 from endpoints.services import erasing, removing_attributes
 
 
@@ -26,3 +27,8 @@ def tick_erasures() -> None:
         erase_person.delay(request_id)
     for removal_id in removing_attributes.due_removals(now=now):
         remove_attributes.delay(removal_id)
+
+
+@shared_task(name="endpoints.tick_facets")
+def tick_facets() -> None:
+    folding.fold_due(now=clock.now())

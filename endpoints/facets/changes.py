@@ -1,24 +1,124 @@
-"""What a transaction changes of who carries which value."""
+"""What a write changes in the index, recorded in the writer's own transaction."""
 
 from __future__ import annotations
 
+import array
 from collections.abc import Iterable
+
+import numpy as np
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg2 import Binary
+from psycopg2.extras import execute_values
+from pyroaring import BitMap64
 
 from endpoints.facets.subjects import Subject
 
+# A subject that nobody has named yet begins complete: its row is made by the first transaction that names it.
+_MAKE = """
+    INSERT INTO endpoints_facetsubject (project_id, kind, name, state, fold, floor) VALUES %s
+    ON CONFLICT (project_id, kind, name) DO NOTHING
+"""
+# The state is read by the statement that writes: a subject that has been given up takes no more rows.
+_RECORD = """
+    INSERT INTO endpoints_facetdelta (subject_id, value, added, removed)
+    SELECT s.id, given.value, given.added, given.removed
+      FROM (VALUES %s) AS given (place, project_id, kind, name, value, added, removed)
+      JOIN endpoints_facetsubject s USING (project_id, kind, name)
+     WHERE s.state <> 'TOO_MANY'
+     ORDER BY given.place
+"""
+_GIVE_UP = """
+    UPDATE endpoints_facetsubject SET state = 'TOO_MANY' WHERE project_id = %s AND kind = %s AND name = %s AND state <> 'TOO_MANY'
+"""
+_PAGE = 2_000  # rows of one INSERT
+
+Ids = Iterable[int] | BitMap64 | np.ndarray
+
+_known: set[tuple[int, Subject]] = set()  # subjects whose row is committed; rows go only with their project
+
 
 class Changes:
-    """Gathered by the writers, recorded once at the end of their transaction."""
+    """Ids that begin or cease to carry a value. The last word on an id, in the order of the calls, is what counts."""
 
     def __init__(self) -> None:
-        self.added: list[tuple[Subject, str, Iterable[int]]] = []
-        self.removed: list[tuple[Subject, str, Iterable[int]]] = []
+        self._added: dict[Subject, dict[str, BitMap64]] = {}
+        self._removed: dict[Subject, dict[str, BitMap64]] = {}
 
-    def add(self, subject: Subject, value: str, ids: Iterable[int]) -> None:
-        self.added.append((subject, value, ids))
+    def __bool__(self) -> bool:
+        return bool(self._added or self._removed)
 
-    def remove(self, subject: Subject, value: str, ids: Iterable[int]) -> None:
-        self.removed.append((subject, value, ids))
+    def add(self, subject: Subject, value: str, ids: Ids) -> None:
+        _put(self._added, self._removed, subject, value, ids)
+
+    def remove(self, subject: Subject, value: str, ids: Ids) -> None:
+        _put(self._removed, self._added, subject, value, ids)
 
     def record(self, *, project_id: int) -> None:
-        """Filters read the tables themselves so far: nothing is kept beside them."""
+        """Write what was collected, in the caller's transaction. The rows of the endpoints concerned are locked by then."""
+        subjects = sorted({*self._added, *self._removed}, key=lambda one: (one.kind, one.name))
+        if not subjects:
+            return
+        _make(project_id, subjects)
+        rows: list[tuple[int, int, str, str, str, Binary | None, Binary | None]] = []
+        for subject in subjects:
+            added, removed = self._added.get(subject, {}), self._removed.get(subject, {})
+            if len(added) > settings.FACET_VALUES_LIMIT:
+                _give_up(project_id, subject)
+                continue
+            for value in sorted({*added, *removed}):
+                more, less = added.get(value), removed.get(value)
+                if more or less:
+                    rows.append((len(rows), project_id, str(subject.kind), subject.name, value, _stored(more), _stored(less)))
+        if rows:
+            template = "(%s, %s::bigint, %s, %s, %s, %s::bytea, %s::bytea)"
+            with connection.cursor() as cursor:
+                execute_values(cursor.cursor, _RECORD, rows, template=template, page_size=_PAGE)
+
+
+def _put(
+    into: dict[Subject, dict[str, BitMap64]],
+    out_of: dict[Subject, dict[str, BitMap64]],
+    subject: Subject,
+    value: str,
+    ids: Ids,
+) -> None:
+    some = _bitmap(ids)
+    values = into.setdefault(subject, {})
+    held = values.get(value)
+    values[value] = some if held is None else held | some
+    opposite = out_of.get(subject, {}).get(value)
+    if opposite is not None:
+        out_of[subject][value] = opposite - some
+
+
+def _bitmap(ids: Ids) -> BitMap64:
+    if isinstance(ids, BitMap64):
+        return ids
+    if isinstance(ids, np.ndarray):
+        return BitMap64(array.array("Q", ids.astype("<u8").tobytes()))
+    return BitMap64(ids)
+
+
+def _stored(ids: BitMap64 | None) -> Binary | None:
+    return Binary(ids.serialize()) if ids else None
+
+
+def _make(project_id: int, subjects: list[Subject]) -> None:
+    new = [subject for subject in subjects if (project_id, subject) not in _known]
+    if not new:
+        return
+    rows = [(project_id, str(subject.kind), subject.name, "LIVE", 0, 0) for subject in new]
+    with connection.cursor() as cursor:
+        execute_values(cursor.cursor, _MAKE, rows)
+    transaction.on_commit(lambda: _known.update((project_id, subject) for subject in new))
+
+
+def _give_up(project_id: int, subject: Subject) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_UP, [project_id, str(subject.kind), subject.name])
+
+
+def forget() -> None:
+    """For tests, whose databases lose committed rows."""
+    _known.clear()

@@ -1,4 +1,4 @@
-"""What can be asked of an endpoint, and what one endpoint answers."""
+"""What the index is about: subjects, and the values that an endpoint has for them."""
 
 from __future__ import annotations
 
@@ -23,34 +23,69 @@ class Subject:
     name: str
 
 
-_NOTHING: dict[str, Any] = {}
-_ELSEWHERE = frozenset({"Latitude", "Longitude"})  # asked by distance, never by value
+def _standard(name: str) -> Subject:
+    return Subject(SubjectKind.STANDARD, name)
+
+
+EVERYONE = _standard("Endpoint")  # one value, the empty text: every endpoint of the project
+ADDRESS = _standard("Address")  # "set": the address is not empty; SHARED
+# Addresses that another endpoint of the channel may have, too: a superset. Writers only add to it, ``rebuild`` computes it anew;
+# whether two addresses really are one is asked by SQL, of these alone.
+SHARED = "shared"
+_SET = "set"
+_CHANNEL = _standard("Demographic.Channel")
+_OPT_OUT = _standard("OptOut")
+_STATUS = _standard("EndpointStatus")
+_DEMOGRAPHIC = {
+    name: _standard(f"Demographic.{name}")
+    for name in (
+        "AppVersion", "DeviceType", "Locale", "Make", "Model", "ModelVersion", "Platform", "PlatformVersion", "Timezone",
+    )
+}  # fmt: skip
+_LOCATION = {name: _standard(f"Location.{name}") for name in ("City", "Country", "PostalCode", "Region")}
+STANDARD_NAMES = frozenset(subject.name for subject in (_CHANNEL, _OPT_OUT, _STATUS, *_DEMOGRAPHIC.values(), *_LOCATION.values()))
+
+
+def number_text(number: float) -> str:
+    """The one text of a metric's number: what is equal has the same."""
+    return repr(float(number))
 
 
 def values_of(
     *,
-    channel_type: str = "",
-    address: str = "",
-    opt_out: str = "",
-    status: str = "",
-    attributes: Mapping[str, Sequence[str]] = _NOTHING,
-    metrics: Mapping[str, float] = _NOTHING,
-    demographic: Mapping[str, str] = _NOTHING,
-    location: Mapping[str, Any] = _NOTHING,
-    user_attributes: Mapping[str, Sequence[str]] = _NOTHING,
+    channel_type: str | None = None,
+    address: str | None = None,
+    opt_out: str | None = None,
+    status: str | None = None,
+    attributes: Mapping[str, Sequence[str]] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    demographic: Mapping[str, Any] | None = None,
+    location: Mapping[str, Any] | None = None,
+    user_attributes: Mapping[str, Sequence[str]] | None = None,
 ) -> set[tuple[Subject, str]]:
-    """Each (subject, value) that an endpoint with these fields carries; of user attributes alone, what they add to it."""
-    found = set()
+    """The (subject, value) pairs under which an endpoint with these fields is found.
+
+    Only what is given: an endpoint's own fields with its ``channel_type`` (then EVERYONE is among the pairs), or a user's attributes alone.
+    """
+    found: set[tuple[Subject, str]] = set()
+    if channel_type is not None:
+        found.add((EVERYONE, ""))
+        found.add((_CHANNEL, channel_type))
+    if address:
+        found.add((ADDRESS, _SET))
+    if opt_out is not None:
+        found.add((_OPT_OUT, opt_out))
+    if status is not None:
+        found.add((_STATUS, status))
+    for names, held in ((_DEMOGRAPHIC, demographic), (_LOCATION, location)):
+        for name, value in (held or {}).items():
+            if name in names and isinstance(value, str) and value:
+                found.add((names[name], value))
     for kind, lists in ((SubjectKind.ATTRIBUTE, attributes), (SubjectKind.USER_ATTRIBUTE, user_attributes)):
-        for name, values in lists.items():
-            found |= {(Subject(kind, name), value) for value in values}
-    found |= {(Subject(SubjectKind.METRIC, name), repr(float(number))) for name, number in metrics.items()}
-    for prefix, members in (("Demographic.", demographic), ("Location.", location)):
-        for name, value in members.items():
-            if name not in _ELSEWHERE:
-                found.add((Subject(SubjectKind.STANDARD, prefix + name), str(value)))
-    columns = {"Demographic.Channel": channel_type, "OptOut": opt_out, "EndpointStatus": status, "Address": address and "set"}
-    found |= {(Subject(SubjectKind.STANDARD, name), value) for name, value in columns.items() if value}
-    if channel_type:
-        found.add((Subject(SubjectKind.STANDARD, "Endpoint"), ""))
+        for name, values in (lists or {}).items():
+            if values:
+                subject = Subject(kind, name)
+                found.update((subject, value) for value in values)
+    for name, number in (metrics or {}).items():
+        found.add((Subject(SubjectKind.METRIC, name), number_text(number)))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics.services import erasing
+from endpoints.facets import folding
 from endpoints.ports import Erased, ErasedPerson
 
 
@@ -13,3 +14,9 @@ def erase_events(person: ErasedPerson, after: int) -> Erased:
 def erase_reach(person: ErasedPerson, after: int) -> Erased:
     struck = erasing.erase_reach(project_id=person.project_id, endpoint_ids=person.endpoint_ids, after=after)
     return Erased(rows=struck.rows, after=struck.after)
+
+
+def erase_values(person: ErasedPerson, after: int) -> Erased:
+    """The person's ids went from the index with the endpoints; a value that only this person had is still named in it."""
+    rows, subject_id = folding.forget_values(project_id=person.project_id, after=after)
+    return Erased(rows=rows, after=subject_id)

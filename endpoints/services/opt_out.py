@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
+from endpoints import facets
 from endpoints.models import Endpoint, OptOut, OptOutEntry
 
 
@@ -23,7 +24,7 @@ def set_opt_out(
     actor_id: int | None = None,
 ) -> bool:
     """Set an endpoint's OptOut; False when it was so already (then nothing is written) or there is no such endpoint."""
-    with transaction.atomic():
+    with transaction.atomic(), facets.tracked(project_id=project_id, endpoint_ids=[endpoint_id]):
         changed = (
             Endpoint.objects.filter(project_id=project_id, pk=endpoint_id)
             .exclude(opt_out=opt_out)

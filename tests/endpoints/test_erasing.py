@@ -414,7 +414,8 @@ def test_every_table_that_the_list_of_owners_says_loses_something_has_an_eraser(
             erased.add(cells[1])
 
     by_the_run = {"campaigns.RunExclusion", "campaigns.Slice", "campaigns.SliceOutcome"}
-    assert erased - by_the_run == set(ports.erasers())
+    later = {"endpoints.FacetChunk"}  # of the endpoints' own tables the only one that is not emptied at once
+    assert erased - by_the_run == set(ports.erasers()) - later
 
 
 def test_the_command_erases_and_says_how_much(project: Project, capsys: Any) -> None:

@@ -3,7 +3,12 @@ from __future__ import annotations
 import datetime
 import itertools
 
-from endpoints.models import Endpoint, EndpointUser
+from django.db import transaction
+from django.db.models import Q
+
+from endpoints import facets
+from endpoints.facets.tracking import stored_values
+from endpoints.models import Endpoint, EndpointUser, FacetSubject
 from projects.models import Project
 
 _number = itertools.count(1)
@@ -28,7 +33,34 @@ def make_endpoint(
     } | fields
     values.setdefault("endpoint_key", str(values["endpoint_id"]).lower())
     values.setdefault("address_key", str(values["address"]).lower())
-    return Endpoint.objects.create(project=project, user=user, **values)
+    made = Endpoint.objects.create(project=project, user=user, **values)
+    index([made.pk])
+    return made
+
+
+def index(endpoint_ids: list[int]) -> None:
+    """Bring the facets of these endpoints to what the tables say of them and of their users' other endpoints."""
+    users = Endpoint.objects.filter(pk__in=endpoint_ids).exclude(user=None).values("user")
+    ids = list(Endpoint.objects.filter(Q(pk__in=endpoint_ids) | Q(user__in=users)).values_list("pk", flat=True))
+    project_id = Endpoint.objects.values_list("project_id", flat=True).get(pk=endpoint_ids[0])
+    with transaction.atomic():
+        subjects = FacetSubject.objects.filter(project_id=project_id)
+        known = [facets.Subject(facets.SubjectKind(one.kind), one.name) for one in subjects]
+        wanted = stored_values(project_id=project_id, endpoint_ids=ids)
+        snapshot = facets.read(project_id=project_id, subjects=known)
+        changes = facets.Changes()
+        for subject in known:
+            facet = snapshot.facet(subject)
+            for value in facet.values() if facet else ():
+                stale = [pk for pk in facet.carrying([value]) if pk in wanted and (subject, value) not in wanted[pk]]
+                if value != facets.SHARED and stale:
+                    changes.remove(subject, value, stale)
+        for pk, pairs in wanted.items():
+            for subject, value in pairs:
+                changes.add(subject, value, [pk])
+        changes.record(project_id=project_id)
+        with facets.tracked(project_id=project_id, endpoint_ids=ids):
+            pass  # marks addresses that are held twice
 
 
 def make_members(*, project: Project, count: int) -> list[int]:
@@ -46,4 +78,7 @@ def make_members(*, project: Project, count: int) -> list[int]:
         )
         for n, user in zip(numbers, users, strict=True)
     )  # fmt: skip
-    return [endpoint.pk for endpoint in made]
+    ids = [endpoint.pk for endpoint in made]
+    if ids:
+        index(ids)
+    return ids
