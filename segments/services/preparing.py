@@ -70,13 +70,15 @@ def files_of(job: ImportJob, source: Source) -> list[FileInfo]:
     assert isinstance(source, s3.S3Source)
     _bucket, key = s3.parse_url(job.s3_url)
     files = source.find(key)
-    return files if job.schedule_id is None else new_files(schedule_id=job.schedule_id, files=files)
+    if job.schedule_id is None:
+        return files
+    return new_files(schedule_id=job.schedule_id, files=files, is_csv=job.format == ImportJob.Format.CSV)
 
 
-def new_files(*, schedule_id: int, files: list[FileInfo]) -> list[FileInfo]:
-    """Those whose ETag is not the one that was imported."""
+def new_files(*, schedule_id: int, files: list[FileInfo], is_csv: bool) -> list[FileInfo]:
+    """Those of the format whose ETag is not the one that was imported."""
     known = dict(ScheduledFile.objects.filter(schedule_id=schedule_id).values_list("key", "etag"))
-    return [file for file in files if known.get(file.key) != file.etag]
+    return [file for file in of_format(files, is_csv=is_csv) if known.get(file.key) != file.etag]
 
 
 def remembered_mappings(job: ImportJob) -> dict[str, Mapping]:
@@ -191,6 +193,11 @@ def check_room(*, job: ImportJob, header: list[str]) -> None:
         if column.kind in _KINDS:
             names.setdefault(_KINDS[column.kind], set()).add(column.name)
     catalogue.check_room(project=job.project, names=names)
+
+
+def of_format(files: list[FileInfo], *, is_csv: bool) -> list[FileInfo]:
+    """Of a folder, the files that don't look like the other format by their endings; a single file is what one asked for."""
+    return files if len(files) == 1 else [file for file in files if not _other_format(file.key, is_csv=is_csv)]
 
 
 def _other_format(key: str, *, is_csv: bool) -> bool:

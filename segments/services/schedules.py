@@ -128,7 +128,7 @@ def _count_new(schedule: ScheduledImport) -> int:
         if refusal.code == "empty_prefix":
             return 0  # nothing there yet
         raise
-    return len(preparing.new_files(schedule_id=schedule.pk, files=files))
+    return len(preparing.new_files(schedule_id=schedule.pk, files=files, is_csv=schedule.format == ImportJob.Format.CSV))
 
 
 def _begin(schedule: ScheduledImport, now: datetime.datetime) -> ImportJob:

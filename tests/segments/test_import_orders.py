@@ -229,6 +229,7 @@ def test_a_schedule_imports_what_is_new_or_changed_and_nothing_else(project: Pro
     assert look(schedule, NOW) is None
     assert (schedule.last_run_at, schedule.last_found, schedule.next_run_at) == (NOW, 0, NOW + day)
     put(s3, "1.csv", line("a"))
+    put(s3, "of-the-other-format.jsonl")
     first = look(schedule, NOW + day)
     assert look(schedule, NOW + 2 * day) is None
     put(s3, "2.csv", line("b"))

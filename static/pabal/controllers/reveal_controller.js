@@ -16,5 +16,9 @@ export default class extends Controller {
       const shown = part.dataset.revealFor.split(" ").some((value) => chosen.includes(value));
       part.hidden = !shown;
     }
+    for (const field of this.partTargets.flatMap((part) => [...part.querySelectorAll(":required, [data-reveal-required]")])) {
+      field.dataset.revealRequired = ""; // a browser sends no form with a required field that nobody can see
+      field.required = !field.closest("[data-reveal-target~=part][hidden]");
+    }
   }
 }
