@@ -214,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     "campaigns.tick_runs": {"task": "campaigns.tick_runs", "schedule": 2.0, "options": {"expires": 5}},
     "segments.tick_imports": {"task": "segments.tick_imports", "schedule": 2.0, "options": {"expires": 5}},
     "segments.tick_exports": {"task": "segments.tick_exports", "schedule": 5.0, "options": {"expires": 5}},
+    "segments.tick_undo": {"task": "segments.tick_undo", "schedule": 15.0, "options": {"expires": 10}},
     "segments.tick_schedules": {"task": "segments.tick_schedules", "schedule": 5.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},

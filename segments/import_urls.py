@@ -20,6 +20,7 @@ urlpatterns = [
     ),
     path("p/<str:project_id>/segments/imports/<str:job_id>/cancel/", imports.cancel_import, name="cancel-import"),
     path("p/<str:project_id>/segments/imports/<str:job_id>/retry/", imports.retry_import, name="retry-import"),
+    path("p/<str:project_id>/segments/imports/<str:job_id>/undo/", imports.undo_import, name="undo-import"),
     path("p/<str:project_id>/segments/imports/<str:job_id>/columns/", columns.choose_columns, name="choose-columns"),
     path("p/<str:project_id>/connections/", connections.list_connections, name="list-connections"),
     path("p/<str:project_id>/connections/check/", connections.check_connection, name="check-connection"),

@@ -164,6 +164,19 @@ def _how_often(schedule: ScheduledImport) -> str:
     return sentences[ScheduledImport.Unit(schedule.unit)] % {"every": schedule.every}
 
 
+def undo_sentence(*, job: ImportJob) -> str:
+    """What undoing has come to; empty when nobody asked for it."""
+    if job.undone is None:
+        return ""
+    if job.undo == ImportJob.Undo.ASKED:
+        return _("The import is being undone.")
+    done: str = _("Undone: %(deleted)s new endpoints deleted, %(restored)s put back as they were.") % job.undone
+    if not job.undone["left"]:
+        return done
+    left: str = _("%(left)s were changed by somebody since, and were left as they are.") % job.undone
+    return f"{done} {left}"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A field of an endpoint (or user) that a dry run found to change."""

@@ -147,7 +147,7 @@ class ImportJob(models.Model):
     total_changed = models.BigIntegerField(default=0)
     total_unchanged = models.BigIntegerField(default=0)
     undo = models.CharField(max_length=5, choices=Undo.choices, default=Undo.NONE)
-    undone = models.JSONField(null=True, blank=True)  # {"deleted", "restored", "left"}: endpoints
+    undone = models.JSONField(null=True, blank=True)  # {"at", "by", "deleted", "restored", "left"}: the last three are endpoints
     failure = models.JSONField(null=True, blank=True)  # why the whole job was refused: {"code", "params"}
     notes = models.JSONField(default=list)  # [{"code", "params"}]: skipped files, ignored columns
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -157,6 +157,7 @@ class ImportJob(models.Model):
 
     class Meta:
         indexes = [
+            models.Index(fields=["id"], condition=models.Q(undo="ASKED"), name="import_job_to_undo"),
             models.Index(fields=["project", "-id"], name="import_job_by_project"),
             models.Index(fields=["id"], condition=~models.Q(status__in=["COMPLETED", "FAILED"]), name="import_job_open"),
         ]
@@ -181,6 +182,7 @@ class ImportPiece(models.Model):
         WAITING = "WAITING", _("Waiting")
         DONE = "DONE", _("Done")
         FAILED = "FAILED", _("Failed")
+        UNDONE = "UNDONE", _("Undone")
 
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="pieces")
     number = models.IntegerField()
@@ -316,7 +318,7 @@ class ImportBefore(models.Model):
     piece = models.ForeignKey(ImportPiece, models.CASCADE, related_name="before")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     row_id = models.BigIntegerField()
-    document = models.JSONField()  # the row's columns; null: there was none
+    document = models.JSONField()  # endpoints.writing.before
 
     def __str__(self) -> str:
         return f"{self.kind} {self.row_id}"

@@ -7,7 +7,7 @@ import datetime
 from celery import shared_task
 
 from core import clock
-from segments.services import exporting, exports, running, schedules
+from segments.services import exporting, exports, running, schedules, undoing
 
 _EXPIRES_SECONDS = 10  # of a message that the tick would repeat
 
@@ -53,3 +53,16 @@ def tick_schedules() -> None:
     """Scheduled imports whose time has come."""
     for schedule_id, due_at in schedules.due_schedules(now=clock.now()):
         import_what_is_new.apply_async((schedule_id, due_at.isoformat()), expires=_EXPIRES_SECONDS)
+
+
+@shared_task(name="segments.import_undo")
+def import_undo(job_id: int) -> None:
+    undoing.run_undo(job_id=job_id, clock=clock.now)
+
+
+@shared_task(name="segments.tick_undo")
+def tick_undo() -> None:
+    """Undoings whose message was lost or whose worker died; and what is too old to be undone."""
+    for job_id in undoing.due_undoes(now=clock.now()):
+        import_undo.apply_async((job_id,), expires=_EXPIRES_SECONDS)
+    undoing.purge(now=clock.now())

@@ -20,7 +20,7 @@ from projects.models import Role
 from segments import importing
 from segments.forms.imports import ConnectionForm, ImportForm
 from segments.models import ImportJob
-from segments.services import connections, imports
+from segments.services import connections, imports, undoing
 
 _PAGE = 100
 _SHOWN = 20
@@ -100,6 +100,8 @@ def show_import(request: HttpRequest, project_id: str, job_id: str) -> HttpRespo
         "taken": job.total_processed - job.total_failures,
         "refused": importing.refused_rows(job=job, limit=_SHOWN) if job.is_finished else [],
         "offers": importing.offers(job=job),
+        "may_undo": undoing.may_undo(job=job, now=clock.now()),
+        "undone": importing.undo_sentence(job=job),
         "changes": importing.example_changes(job=job) if job.is_dry_run and job.is_finished else [],
     }
     template = "segments/_import_progress.html" if request.headers.get("HX-Request") else "segments/import_show.html"
@@ -165,3 +167,13 @@ def retry_import(request: HttpRequest, project_id: str, job_id: str) -> HttpResp
         messages.error(request, refusal.message)
         return redirect("segments:show-import", project_id, job_id)
     return redirect("segments:choose-columns" if job.is_held else "segments:show-import", project_id, job.public_id)
+
+
+@require_POST
+def undo_import(request: HttpRequest, project_id: str, job_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    try:
+        undoing.ask_undo(job=_job(access, job_id), actor=access.user, now=clock.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    return redirect("segments:show-import", project_id, job_id)
