@@ -7,8 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("endpoints", "0003_line_hash"),
-        ("endpoints", "0004_attribute_removals"),
+        ("endpoints", "0005_line_hash"),
         ("projects", "0001_initial"),
     ]
 
