@@ -30,6 +30,10 @@ class Row:
     name: str
     text: str
 
+    @property
+    def lines(self) -> int:
+        return min(10, self.text.count("\n") + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Edited:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from endpoints.models import AttributeKind, AttributeName, ChannelType, Endpoint, EndpointUser, OptOut, OptOutEntry
 from projects.models import Project, User
 
-CANDIDATES = 500  # endpoints looked at for each way in which a text may be meant: Id, address, UserId
+CANDIDATES = 200  # endpoints looked at for each way in which a text may be meant: Id, address, UserId
 WINDOW = 20_000  # endpoints looked at for one page of a filter: if one in a million fits, a page must not read them all
 
 
