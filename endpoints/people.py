@@ -7,6 +7,7 @@ begins with is looked at only so far.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,18 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from core.audience import Audience
+from endpoints import facets
 from endpoints.models import AttributeKind, AttributeName, ChannelType, Endpoint, EndpointUser, OptOut, OptOutEntry
 from projects.models import Project, User
 
 CANDIDATES = 200  # endpoints looked at for each way in which a text may be meant: Id, address, UserId
-WINDOW = 20_000  # endpoints looked at for one page of a filter: if one in a million fits, a page must not read them all
+WINDOW = (
+    20_000  # endpoints looked at for one page of a filter without facets: if one in a million fits, it must not read them all
+)
+_CHANNEL, _STATUS, _OPT_OUT = (
+    facets.Subject(facets.SubjectKind.STANDARD, name) for name in ("Demographic.Channel", "EndpointStatus", "OptOut")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Page:
 
     lines: list[PersonLine]
     next_after: int | None
+    total: int | None  # who fits the filter, on all pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +86,37 @@ class OptOutLine:
 
 
 def browse(*, project: Project, only: Filter, after: int = 0, limit: int = 50) -> Page:
-    """The project's endpoints in the order in which they were made, ``after`` an id. With a filter at most ``WINDOW`` are looked at."""
+    """The project's endpoints in the order in which they were made, ``after`` an id.
+
+    The facets know who fits, and how many. While they are being rebuilt, at most ``WINDOW`` endpoints are looked at for a page.
+    """
+    fitting = _fitting(project, only)
+    if fitting is None:
+        return _browse_window(project, only, after, limit)
+    ids = fitting.after(endpoint_id=after, limit=limit + 1)
+    lines = _lines(_rows(project).filter(pk__in=ids[:limit]).order_by("pk"))
+    return Page(lines=lines, next_after=ids[limit - 1] if len(ids) > limit else None, total=len(fitting))
+
+
+def _fitting(project: Project, only: Filter) -> Audience | None:
+    asked = {_CHANNEL: only.channel, _STATUS: only.status, _OPT_OUT: only.opt_out}
+    wanted = {facets.EVERYONE: ""} | {subject: value for subject, value in asked.items() if value}
+    with facets.moment(project_id=project.pk):
+        snapshot = facets.read(project_id=project.pk, subjects=list(wanted))
+        found = [(snapshot.facet(subject), value) for subject, value in wanted.items()]
+        sets = [facet.carrying([value]) for facet, value in found if facet is not None]
+    return functools.reduce(lambda left, right: left & right, sets) if len(sets) == len(wanted) else None
+
+
+def _browse_window(project: Project, only: Filter, after: int, limit: int) -> Page:
     rows = _rows(project).filter(pk__gt=after).order_by("pk")
     end = None if only == Filter() else rows.values_list("pk", flat=True)[WINDOW - 1 : WINDOW].first()
     if end is not None:
         rows = rows.filter(pk__lte=end)
     lines = _lines(only.apply(rows)[: limit + 1])
     if len(lines) > limit:
-        return Page(lines=lines[:limit], next_after=lines[limit - 1].id)
-    return Page(lines=lines, next_after=end)
+        return Page(lines=lines[:limit], next_after=lines[limit - 1].id, total=None)
+    return Page(lines=lines, next_after=end, total=None)
 
 
 def find(*, project: Project, text: str, only: Filter, limit: int = 50) -> Found:

@@ -33,7 +33,7 @@ def list_people(request: HttpRequest, project_id: str) -> HttpResponse:
     else:
         after = keyset.position(request.GET.get("after", "")) or 0
         page = people.browse(project=access.project, only=only, after=after, limit=_PAGE)
-        context |= {"lines": page.lines, "next_after": page.next_after}
+        context |= {"lines": page.lines, "next_after": page.next_after, "total": page.total}
         context["is_empty"] = not page.lines and only == people.Filter() and not after
     return render(request, "endpoints/people.html", context)
 

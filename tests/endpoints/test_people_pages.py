@@ -15,7 +15,7 @@ from analytics.services.record import record_events
 from campaigns.models import Run, RunExclusion
 from core.audience import Audience
 from endpoints import people
-from endpoints.models import Endpoint, EndpointUser, ErasureRequest, OptOut, OptOutEntry
+from endpoints.models import Endpoint, EndpointUser, ErasureRequest, FacetSubject, OptOut, OptOutEntry
 from endpoints.services.opt_out import set_opt_out
 from projects.models import AuditEntry, Project, Role
 from segments.services import segments
@@ -74,9 +74,27 @@ def test_filters_narrow_the_list(project: Project) -> None:
     assert listed(project, channel="no such") == ["mail", "sms", "gone", "out"]
 
 
-def test_a_filter_that_hardly_anybody_fits_reads_only_so_far(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filter_finds_the_one_of_many_and_says_how_many_fit(project: Project) -> None:
+    for number in range(120):
+        make_endpoint(project=project, endpoint_id=f"e{number}", opt_out="ALL" if number == 100 else "NONE")
+    client = logged_in(project.created_by)
+
+    one = client.get(url("endpoints:list-people", project), {"opt_out": "ALL"})
+    others = client.get(url("endpoints:list-people", project), {"opt_out": "NONE"})
+
+    assert ([line.endpoint_id for line in one.context["lines"]], one.context["next_after"], one.context["total"]) == (
+        ["e100"],
+        None,
+        1,
+    )
+    assert (len(others.context["lines"]), others.context["total"]) == (50, 119)
+    assert "119 endpoints" in others.content.decode()
+
+
+def test_while_facets_are_rebuilt_a_filter_reads_only_so_far(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "WINDOW", 10)
     made = [make_endpoint(project=project, opt_out="ALL" if number == 24 else "NONE") for number in range(25)]
+    FacetSubject.objects.filter(project=project).update(state="FILLING")
     client = logged_in(project.created_by)
     only = {"opt_out": "ALL"}
 
@@ -144,7 +162,7 @@ def test_the_page_of_people_takes_few_queries(project: Project, django_assert_nu
         make_endpoint(project=project, user_attributes={})
     client = logged_in(project.created_by)
 
-    with django_assert_num_queries(4):  # session, person, access, the page
+    with django_assert_num_queries(6):  # session, person, access, the facets at one moment, the page
         client.get(url("endpoints:list-people", project))
     with django_assert_num_queries(9):  # three ways to begin, users, two exact ones, the page
         client.get(url("endpoints:list-people", project), {"q": "endpoint"})
