@@ -230,6 +230,16 @@ def attribute_names(*, project: Project) -> list[NameLine]:
     ]  # fmt: skip
 
 
+def endpoints_with(*, project: Project, kind: str, name: str) -> int | None:
+    """How many endpoints carry a name, exactly; None where no facets answer (too many values, or no such kind)."""
+    if kind not in AttributeKind:
+        return None
+    subject = facets.Subject(facets.SubjectKind(kind), name)
+    with facets.moment(project_id=project.pk):
+        facet = facets.read(project_id=project.pk, subjects=[subject]).facet(subject)
+        return None if facet is None else len(facet.carrying(facet.values()))
+
+
 def _rows(project: Project) -> QuerySet[Endpoint]:
     return Endpoint.objects.filter(project=project)
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path(_ALL, people.list_people, name="list-people"),
     path(_ALL + "erasures/", editing.list_erasures, name="list-erasures"),
     path(_ALL + "attributes/", attributes.list_attributes, name="list-attributes"),
+    path(_ALL + "attributes/count/", attributes.count_attribute, name="count-attribute"),
     path(_ALL + "attributes/remove/", attributes.remove_attributes, name="remove-attributes"),
     path(_ONE, people.show_person, name="show-person"),
     path(_ONE + "opt-out/", editing.set_opt_out, name="set-opt-out"),

@@ -27,6 +27,14 @@ def list_attributes(request: HttpRequest, project_id: str) -> HttpResponse:
     return _page(request, access, RemoveAttributesForm())
 
 
+def count_attribute(request: HttpRequest, project_id: str) -> HttpResponse:
+    """How many carry ``?kind=&name=``: a number alone, asked for when its line comes into sight."""
+    access = project_or_404(request, project_id)
+    name = request.GET.get("name", "").replace("\0", "")[:50]
+    total = people.endpoints_with(project=access.project, kind=request.GET.get("kind", ""), name=name)
+    return render(request, "endpoints/_attribute_count.html", {"total": total})
+
+
 def _page(request: HttpRequest, access: Access, form: RemoveAttributesForm) -> HttpResponse:
     names = people.attribute_names(project=access.project)
     removals = AttributeRemoval.objects.filter(project=access.project).select_related("requested_by").order_by("-pk")

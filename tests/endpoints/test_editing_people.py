@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from endpoints import editing
+from endpoints.facets.rebuilding import verify
 from endpoints.models import Endpoint, EndpointUser, OptOutEntry
 from projects.models import AuditEntry, Project, Role
 from tests.factories.endpoints import make_endpoint
@@ -89,6 +90,7 @@ def test_values_are_changed_added_and_taken_away(project: Project, endpoint: End
     assert endpoint.user.attributes == {"name": ["김두리"]}
     assert endpoint.metrics == {"visits": 13, "points": 1.5}
     assert (endpoint.location, endpoint.demographic) == ({"City": "부산"}, {"Timezone": "Asia/Seoul"})
+    assert verify(project_id=project.pk) == []
     entry = AuditEntry.objects.get()
     assert (entry.verb, entry.actor) == ("endpoint.edited", colleague)
     assert entry.data == {"fields": ["Address", "Attributes", "Location", "Metrics", "User"]}
@@ -185,6 +187,7 @@ def test_a_user_is_deleted_with_all_endpoints(project: Project, endpoint: Endpoi
     assert Endpoint.objects.get() == stays
     assert not EndpointUser.objects.exists()
     assert AuditEntry.objects.get().data == {"endpoints": 2}
+    assert verify(project_id=project.pk) == []
     assert "This endpoint has no user." in without
 
 

@@ -23,6 +23,7 @@ from campaigns.sending import freezing
 from campaigns.services import launch, occurrences
 from core.audience import Audience, AudienceField
 from endpoints import ports
+from endpoints.facets.rebuilding import verify
 from endpoints.models import Endpoint, EndpointUser, ErasureRequest, OptOut, OptOutEntry
 from endpoints.services import erasing
 from endpoints.services.opt_out import set_opt_out
@@ -161,6 +162,7 @@ def test_nothing_of_the_person_is_left_in_any_table_or_file(project: Project, cl
         "segments.ImportBefore.document",
     } <= before | {"analytics.Event.endpoint_id"}  # fmt: skip
     assert list(traces(ids)) == []
+    assert verify(project_id=project.pk) == []
     assert (ImportBefore.objects.count(), len(ImportPiece.objects.get().examples)) == (2, 1)
     assert (request.state, request.person, request.turn) == (ErasureRequest.State.DONE, {}, 2)
     assert request.rows == {

@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from endpoints.models import AttributeKind, AttributeName, AttributeRemoval, Endpoint, EndpointUser
+from endpoints.facets.rebuilding import verify
+from endpoints.models import AttributeKind, AttributeName, AttributeRemoval, Endpoint, EndpointUser, FacetSubject
 from endpoints.services import catalogue, removing_attributes
 from projects.models import AuditEntry, Project, Role
 from tests.campaigns.test_sending import Clock
@@ -60,6 +61,7 @@ def test_names_and_beginnings_are_taken_from_all_endpoints_of_the_kind(project: 
     theirs.refresh_from_db()
     assert (first.attributes, first.metrics, first.user.attributes) == ({"likes": ["tea"]}, {"old_a": 1.0}, {"old_a": ["3"]})
     assert theirs.attributes == {"old_a": ["1"]}
+    assert verify(project_id=project.pk) == []
     assert (removal.state, removal.names, removal.changed) == ("DONE", ["old_a", "old_b"], 1)
     assert names(project) == {
         ("ATTRIBUTE", "likes"), ("USER_ATTRIBUTE", "old_a"), ("METRIC", "old_a"), ("METRIC", "visits"),
@@ -77,6 +79,7 @@ def test_metrics_and_users_attributes_are_taken_too(project: Project, clock: Clo
     endpoint.refresh_from_db()
     assert endpoint.metrics == {"old_a": 1.0}
     assert EndpointUser.objects.get().attributes == {"x": ["4"]}
+    assert verify(project_id=project.pk) == []
     assert removal.changed == 1
 
 
@@ -144,6 +147,22 @@ def test_the_page_shows_the_names_and_asks_before_it_removes(project: Project) -
     assert done.status_code == 302
     removal = AttributeRemoval.objects.get()
     assert (removal.names, removal.requested_by) == (["likes", "old_a", "old_b"], colleague)
+
+
+def test_how_many_carry_a_name_is_exact(project: Project) -> None:
+    make_endpoint(project=project, attributes={"likes": ["tea", "milk"]}, user_attributes={"old_a": ["1"]}, user_id="u")
+    make_endpoint(project=project, attributes={"likes": ["tea"]}, user_attributes={"old_a": ["1"]}, user_id="u")
+    make_endpoint(project=project, metrics={"visits": 0.0})
+    client = logged_in(project.created_by)
+    address = reverse("endpoints:count-attribute", args=[project.public_id])
+
+    def count(kind: str, name: str) -> str:
+        return client.get(address, {"kind": kind, "name": name}).content.decode().strip()
+
+    assert [count("ATTRIBUTE", "likes"), count("USER_ATTRIBUTE", "old_a"), count("METRIC", "visits")] == ["2", "2", "1"]
+    assert [count("ATTRIBUTE", "old_a"), count("NO_KIND", "likes")] == ["0", "–"]
+    FacetSubject.objects.update(state="TOO_MANY")
+    assert count("ATTRIBUTE", "likes") == "–"
 
 
 def test_a_viewer_looks_and_a_stranger_sees_nothing(project: Project) -> None:
