@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from analytics import signing_keys
-from analytics.models import Counter, ErasedEndpoint, Reach, SigningKey, StreamPosition
+from analytics.models import Counter, ErasedEndpoint, Reach, ReachAddition, SigningKey, StreamPosition
 from core.operators import OperatorAdmin
 
 
@@ -34,6 +34,12 @@ class ReachAdmin(OperatorAdmin):
     @admin.display(description=_("endpoints"))
     def endpoints(self, reach: Reach) -> int:
         return len(reach.members)
+
+
+@admin.register(ReachAddition)
+class ReachAdditionAdmin(OperatorAdmin):
+    list_display = ("id", "day", "project_id", "source_id", "run_id", "kind")
+    exclude = ("members",)
 
 
 @admin.register(SigningKey)

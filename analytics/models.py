@@ -122,6 +122,32 @@ class Reach(models.Model):
         return f"run {self.run_id} {EventKind(self.kind).label} on {self.day}"
 
 
+class ReachAddition(models.Model):
+    """Ids that belong into a set of ``Reach`` and are not in it yet.
+
+    A run's deliveries come by the hundred, many times a second: rewriting the whole set each time would cost more than the
+    mails. One narrow row a batch is written with the events instead, and a tick folds them in.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    run_id = models.BigIntegerField()
+    treatment = models.SmallIntegerField(default=0)
+    kind = models.SmallIntegerField(choices=EventKind.choices)
+    hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    link_number = models.IntegerField(default=-1)
+    day = models.DateField()
+    members = AudienceField()
+
+    class Meta:
+        indexes = [models.Index(fields=["project_id", "kind"], name="reach_addition_by_kind")]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} {EventKind(self.kind).label} on {self.day}"
+
+
 class ErasedEndpoint(models.Model):
     """The number of an endpoint whose person was erased: what is still heard of it (a click in an old mail) is not kept."""
 

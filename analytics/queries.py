@@ -7,11 +7,11 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q, Sum
 
-from analytics.models import Counter, Event, EventKind, HitClass, Reach, SourceKind
+from analytics.models import Counter, Event, EventKind, HitClass, Reach, ReachAddition, SourceKind
 from core.audience import Audience
 
 # Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
@@ -82,6 +82,27 @@ def reach(
     """The endpoints that did it in any of these runs (link −1: any link)."""
     rows = _reach_rows(project_id, run_ids, classes, link_number).filter(kind=kind)
     return Audience.union(row.members for row in rows)
+
+
+def did(
+    *,
+    project_id: int,
+    kind: EventKind,
+    campaign_id: int | None = None,
+    link_number: int | None = None,
+    since: datetime.date | None = None,
+) -> Audience:
+    """The endpoints of the project that did it (or had it done to them: a delivery): in one campaign or any, by one link or any, ever
+    or on ``since`` (a day of UTC) and later. Scanners don't count. One statement, so that a set that is being folded is seen once."""
+    narrow = Q(project_id=project_id, kind=kind, link_number=-1 if link_number is None else link_number)
+    narrow &= Q(hit_class__in=[HitClass.NONE, *COUNTED])
+    if campaign_id is not None:
+        narrow &= Q(source_kind=SourceKind.CAMPAIGN, source_id=campaign_id)
+    if since is not None:
+        narrow &= Q(day__gte=since)
+    kept = Reach.objects.filter(narrow).values_list("members", flat=True)
+    waiting = ReachAddition.objects.filter(narrow).values_list("members", flat=True)
+    return Audience.union(cast(Iterable[Audience], kept.union(waiting, all=True)))
 
 
 def _reach_rows(project_id: int, run_ids: Sequence[int], classes: Iterable[HitClass], link_number: int = -1) -> Any:

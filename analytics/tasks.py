@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from analytics.hits import drain
-from analytics.services import partitions
+from analytics.services import partitions, reach
 from core import clock
 
 
@@ -17,3 +17,8 @@ def drain_hits() -> None:
 @shared_task(name="analytics.tick_partitions")
 def tick_partitions() -> None:
     partitions.ensure_partitions(now=clock.now())
+
+
+@shared_task(name="analytics.tick_reach")
+def tick_reach() -> None:
+    reach.fold_reach()

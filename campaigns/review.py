@@ -43,7 +43,7 @@ class Finding:
 
 def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
     """Everything to say about a campaign, errors first."""
-    found = [*_segment(campaign), *_message(campaign), *_schedule(campaign, now)]
+    found = [*_segment(campaign, now), *_message(campaign), *_schedule(campaign, now)]
     return sorted(found, key=lambda finding: not finding.is_error)
 
 
@@ -55,14 +55,14 @@ def _warning(code: str, message: str, step: str) -> Finding:
     return Finding(is_error=False, code=code, message=message, step=step)
 
 
-def _segment(campaign: Campaign) -> Iterator[Finding]:
+def _segment(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
     segment_id = campaign.document.get("SegmentId")
     if not segment_id:
         yield _error("no_segment", _("Choose whom the message goes to."), "segment")
         return
     try:
         segment = segment_queries.get_segment(project=campaign.project, segment_id=segment_id)
-        counts = segment_queries.segment_counts(project=campaign.project, segment=segment)
+        counts = segment_queries.segment_counts(project=campaign.project, segment=segment, now=now)
     except Segment.DoesNotExist:
         yield _error("segment_gone", _("The segment was deleted. Choose another one."), "segment")
     except Refusal as refusal:

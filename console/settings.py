@@ -217,6 +217,7 @@ CELERY_BEAT_SCHEDULE = {
     "segments.tick_undo": {"task": "segments.tick_undo", "schedule": 15.0, "options": {"expires": 10}},
     "segments.tick_schedules": {"task": "segments.tick_schedules", "schedule": 5.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
+    "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},
     "endpoints.tick_erasures": {"task": "endpoints.tick_erasures", "schedule": 5.0, "options": {"expires": 5}},

@@ -13,3 +13,4 @@ class EndpointsConfig(AppConfig):
         ports.register_eraser("analytics.Event", erasers.erase_events)
         ports.register_eraser("analytics.Reach", erasers.erase_reach)
         ports.register_eraser("endpoints.FacetChunk", erasers.erase_values)
+        ports.register_eraser("analytics.ReachAddition", erasers.erase_reach_additions)

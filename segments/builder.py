@@ -14,7 +14,7 @@ from endpoints import catalogue
 from endpoints.models import AttributeKind
 from projects import zones
 from projects.models import Project
-from segments import queries
+from segments import ports, queries
 from segments.evaluation import parse_document
 from segments.explanation import explain
 
@@ -74,9 +74,15 @@ def sentence(*, project: Project, document: dict[str, Any]) -> str:
     return explain(
         definition=definition,
         segment_names=queries.segment_names(project=project, segment_ids=ids),
+        campaign_names=campaign_names(project=project),
         zone=zoneinfo.ZoneInfo(project.time_zone),
         zone_label=zones.label(project.time_zone).split(" ")[0],
     )
+
+
+def campaign_names(*, project: Project) -> dict[str, str]:
+    """Public id → name of the campaigns that a filter may name, newest first."""
+    return {key: name for found in ports.campaign_choices.call(project.pk) for key, name in found}
 
 
 def _standard() -> list[dict[str, object]]:

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from django.utils.translation import gettext as _
 
 from segments.evaluation.tree import (
+    Action,
+    ActiveWithin,
+    Anniversary,
     AnyOf,
     Combine,
     Comparison,
@@ -16,37 +19,70 @@ from segments.evaluation.tree import (
     Criterion,
     Dated,
     Definition,
+    Did,
     Group,
+    Limit,
+    Near,
     Numeric,
     Present,
     Relation,
+    Relative,
+    Span,
     Subject,
+    SubjectKind,
     Test,
 )
 
 _SHOWN = 5  # values of a filter that a sentence names
 
 
-def explain(*, definition: Definition, segment_names: Mapping[str, str], zone: datetime.tzinfo, zone_label: str) -> str:
-    """Who belongs to the segment. Instants are shown in the project's zone."""
-    teller = _Teller(segment_names, zone, zone_label)
+def explain(
+    *,
+    definition: Definition,
+    segment_names: Mapping[str, str],
+    campaign_names: Mapping[str, str],
+    zone: datetime.tzinfo,
+    zone_label: str,
+) -> str:
+    """Who belongs to the segment. Instants are shown in the project's zone; names are by public id."""
+    teller = _Teller(segment_names, campaign_names, zone, zone_label)
     if not definition.groups:
         return _("Everyone in the project.")
-    parts = [teller.group(group) for group in definition.groups]
+    kept = [teller.group(group) for group in definition.groups if not group.is_excluded]
+    taken = [teller.group(group) for group in definition.groups if group.is_excluded]
     joiner = _(" and, of these, ") if definition.include is Combine.ALL else _("; or ")
-    return joiner.join(parts) + "."
+    whole = joiner.join(kept) or _("everyone in the project")
+    if definition.include is Combine.NONE and kept:
+        whole = _("everyone in the project, without: %(who)s") % {"who": whole}
+    for group in taken:
+        whole = _("%(whole)s; without: %(who)s") % {"whole": whole, "who": group}
+    return whole + "."
 
 
 class _Teller:
-    def __init__(self, segment_names: Mapping[str, str], zone: datetime.tzinfo, zone_label: str) -> None:
-        self._names, self._zone, self._zone_label = segment_names, zone, zone_label
+    def __init__(
+        self, segment_names: Mapping[str, str], campaign_names: Mapping[str, str], zone: datetime.tzinfo, zone_label: str
+    ) -> None:
+        self._names, self._campaigns, self._zone, self._zone_label = segment_names, campaign_names, zone, zone_label
 
     def group(self, group: Group) -> str:
         names = [f"“{self._names.get(source.segment_id, source.segment_id)}”" for source in group.sources]
         joiner = _(" and ") if group.source_type is Combine.ALL else _(" or ")
         base = _("the members of %(segments)s") % {"segments": joiner.join(names)} if names else _("everyone in the project")
-        if group.is_excluded:
-            base = _("not %(who)s") % {"who": base}
+        if names and group.source_type is Combine.NONE:
+            base = _("whoever is not among %(who)s") % {"who": base}
+        whole = self._filtered(group, base)
+        return self._limited(group.limit, whole) if group.limit else whole
+
+    def _limited(self, limit: Limit, who: str) -> str:
+        given = {"count": limit.count, "who": who, "metric": limit.metric}
+        if not limit.metric:
+            return _("%(count)s at random of %(who)s") % given
+        if limit.is_ascending:
+            return _("the %(count)s with the lowest %(metric)s of %(who)s") % given
+        return _("the %(count)s with the highest %(metric)s of %(who)s") % given
+
+    def _filtered(self, group: Group, base: str) -> str:
         if not group.dimensions:
             return base
         conditions = []
@@ -63,6 +99,16 @@ class _Teller:
         return self._test(criterion.test, criterion.is_negated)
 
     def _test(self, test: Test, is_negated: bool) -> str:
+        match test:
+            case Near():
+                given = {"distance": f"{test.kilometres:g}", "latitude": f"{test.latitude:g}", "longitude": f"{test.longitude:g}"}
+                if is_negated:
+                    return _("the place is not within %(distance)s km of %(latitude)s, %(longitude)s") % given
+                return _("the place is within %(distance)s km of %(latitude)s, %(longitude)s") % given
+            case ActiveWithin():
+                return _recency(test, is_negated)
+            case Did():
+                return self._did(test)
         name = subject_label(test.subject)
         match test:
             case AnyOf():
@@ -74,6 +120,12 @@ class _Teller:
                 return self._dated(test, name)
             case Numeric():
                 return _numeric(test, name)
+            case Relative():
+                return _relative(test, name)
+            case Anniversary():
+                if not test.days:
+                    return _("%(name)s has its anniversary today") % {"name": name}
+                return _("%(name)s has its anniversary within the next %(days)s days") % {"name": name, "days": test.days}
             case Present():
                 return _("%(name)s is empty") % {"name": name} if is_negated else _("%(name)s is set") % {"name": name}
 
@@ -88,6 +140,25 @@ class _Teller:
         }
         return sentences[test.relation] % given
 
+    def _did(self, test: Did) -> str:
+        given = {"campaign": self._campaigns.get(test.campaign_id, test.campaign_id), "link": test.link, "days": test.days}
+        anything = {
+            Action.RECEIVED: _("received a message"),
+            Action.OPENED: _("opened a message"),
+            Action.CLICKED: _("clicked a link"),
+            Action.UNSUBSCRIBED: _("unsubscribed"),
+        }
+        of_campaign = {
+            Action.RECEIVED: _("received the campaign “%(campaign)s”"),
+            Action.OPENED: _("opened the campaign “%(campaign)s”"),
+            Action.CLICKED: _("clicked a link in the campaign “%(campaign)s”"),
+            Action.UNSUBSCRIBED: _("unsubscribed from the campaign “%(campaign)s”"),
+        }
+        said = of_campaign[test.action] % given if test.campaign_id else anything[test.action]
+        if test.link is not None:
+            said = _("clicked link %(link)s in the campaign “%(campaign)s”") % given
+        return _("%(what)s within the last %(days)s days") % {"what": said, "days": test.days} if test.days else said
+
     def _shown(self, instant: datetime.datetime) -> str:
         with contextlib.suppress(OverflowError):  # a zone can push the calendar's first and last day over its end
             instant = instant.astimezone(self._zone)
@@ -99,6 +170,26 @@ class _Teller:
         if len(values) > _SHOWN:
             shown = _("%(values)s or %(count)s more") % {"values": shown, "count": len(values) - _SHOWN}
         return shown
+
+
+def _recency(test: ActiveWithin, is_negated: bool) -> str:
+    if test.hours == 24:
+        return _("was not active in the last 24 hours") if is_negated else _("was active in the last 24 hours")
+    given = {"days": test.hours // 24}
+    return (
+        _("was not active in the last %(days)s days") % given if is_negated else _("was active in the last %(days)s days") % given
+    )
+
+
+def _relative(test: Relative, name: str) -> str:
+    sentences = {
+        Span.TODAY: _("%(name)s is today"),
+        Span.WITHIN_LAST: _("%(name)s is within the last %(days)s days"),
+        Span.MORE_THAN_AGO: _("%(name)s is more than %(days)s days ago"),
+        Span.WITHIN_NEXT: _("%(name)s is within the next %(days)s days"),
+        Span.MORE_THAN_AHEAD: _("%(name)s is more than %(days)s days ahead"),
+    }
+    return sentences[test.span] % {"name": name, "days": test.days}
 
 
 def _numeric(test: Numeric, name: str) -> str:
@@ -123,8 +214,16 @@ def subject_label(subject: Subject) -> str:
         "Demographic.Timezone": _("time zone"),
         "Demographic.Locale": _("language setting"),
         "Demographic.Platform": _("platform"),
+        "Demographic.AppVersion": _("app version"),
+        "Demographic.DeviceType": _("device type"),
+        "Demographic.Make": _("maker of the device"),
+        "Demographic.Model": _("model of the device"),
+        "Demographic.ModelVersion": _("version of the model"),
+        "Demographic.PlatformVersion": _("version of the platform"),
+        "Location.Region": _("region"),
+        "Location.PostalCode": _("postal code"),
         "OptOut": _("opt-out"),
         "EndpointStatus": _("endpoint status"),
         "User.UserId": _("user id"),
     }
-    return labels.get(subject.name, subject.name)
+    return labels.get(subject.name, subject.name) if subject.kind is SubjectKind.STANDARD else subject.name

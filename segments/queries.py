@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +39,17 @@ def segment_version(*, segment: Segment, version: int | None = None) -> SegmentV
     return segment.versions.select_related("created_by").get(version=version or segment.version)
 
 
-def segment_counts(*, project: Project, segment: Segment, version: int | None = None, channel: str = "EMAIL") -> Counts:
+def segment_counts(
+    *, project: Project, segment: Segment, now: datetime.datetime, version: int | None = None, channel: str = "EMAIL"
+) -> Counts:
     """Raises ``DefinitionRefused`` when a base segment is gone."""
-    members = evaluate_segment(project_id=project.pk, segment_id=segment.public_id, version=version)
+    members = evaluate_segment(project_id=project.pk, segment_id=segment.public_id, version=version, now=now)
     return audience_counts(project_id=project.pk, members=members, channel=channel)
 
 
-def document_counts(*, project: Project, document: dict[str, Any], channel: str = "EMAIL") -> Counts:
+def document_counts(*, project: Project, document: dict[str, Any], now: datetime.datetime, channel: str = "EMAIL") -> Counts:
     """Raises ``DefinitionRefused``."""
-    members = evaluate_document(project_id=project.pk, document=document)
+    members = evaluate_document(project_id=project.pk, document=document, now=now)
     return audience_counts(project_id=project.pk, members=members, channel=channel)
 
 

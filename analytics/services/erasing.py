@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from analytics.models import ErasedEndpoint, Event, Reach
+from analytics.models import ErasedEndpoint, Event, Reach, ReachAddition
 from core.audience import Audience
 from core.striking import Struck, strike
 
@@ -31,3 +31,12 @@ def erase_reach(*, project_id: int, endpoint_ids: Sequence[int], after: int) -> 
     """Strike the ids out of the next sets of reach."""
     rows = Reach.objects.filter(project_id=project_id)
     return strike(queryset=rows, field="members", ids=Audience(endpoint_ids), after=after, lock_order=_REACH_ORDER)
+
+
+def erase_reach_additions(*, project_id: int, endpoint_ids: Sequence[int], after: int) -> Struck:
+    """Strike the ids out of the next sets that wait to be folded in.
+
+    One that is folded meanwhile is found in its set, by the second round.
+    """
+    rows = ReachAddition.objects.filter(project_id=project_id)
+    return strike(queryset=rows, field="members", ids=Audience(endpoint_ids), after=after)

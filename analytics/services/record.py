@@ -6,7 +6,7 @@ import collections
 import datetime
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -51,17 +51,24 @@ _REACH_SEED = """
            (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, day, members)
     VALUES %s ON CONFLICT DO NOTHING
 """
+_REACH_LATER = """
+    INSERT INTO analytics_reachaddition
+           (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, day, members)
+    VALUES %s
+"""
 _ERASED = "SELECT endpoint_id FROM analytics_erasedendpoint WHERE endpoint_id = ANY(%s)"
 _REACHING = frozenset({EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE})
+# So many, batch by batch, that they are written beside the set and folded in later (analytics.services.reach).
+_REACHING_LATER = frozenset({EventKind.EMAIL_DELIVERED})
 ANY_LINK = -1
 
-_ReachKey = tuple[int, int, int, int, int, int, int, int, datetime.date]
+ReachKey = tuple[int, int, int, int, int, int, int, int, datetime.date]
 
 
 def record_events(*, events: Sequence[EventRow], may_repeat: bool = False) -> int:
     """Write events in the caller's transaction; returns how many were new.
 
-    Counters move with them (hour in UTC); reach is kept for opens, clicks and unsubscribes. ``may_repeat`` tells events that
+    Counters move with them (hour in UTC); reach is kept for deliveries, opens, clicks and unsubscribes. ``may_repeat`` tells events that
     were written before by (occurred_at, id) and counts them once; callers whose own cursor moves in the same transaction
     don't need it. All upserts go in sorted order, so two writers can't deadlock.
     """
@@ -126,14 +133,26 @@ def _count(cursor: object, events: Sequence[EventRow]) -> None:
 
 
 def _reach(cursor: object, events: Sequence[EventRow]) -> None:
-    reached: dict[_ReachKey, set[int]] = collections.defaultdict(set)
+    later = _reached(events, _REACHING_LATER)
+    if later:
+        execute_values(cursor, _REACH_LATER, [(*key, bytes(Audience(ids))) for key, ids in later.items()])
+    add_reach(cursor, {key: Audience(ids) for key, ids in _reached(events, _REACHING).items()})
+
+
+def _reached(events: Sequence[EventRow], kinds: frozenset[EventKind]) -> dict[ReachKey, set[int]]:
+    reached: dict[ReachKey, set[int]] = collections.defaultdict(set)
     for e in events:
-        if e.kind not in _REACHING or e.source_id is None or e.run_id is None:
+        if e.kind not in kinds or e.source_id is None or e.run_id is None:
             continue
         day = e.occurred_at.astimezone(datetime.UTC).date()
         for link in {ANY_LINK, ANY_LINK if e.link_number is None else e.link_number}:
             key = (e.project_id, int(e.source_kind), e.source_id, e.run_id, e.treatment, int(e.kind), int(e.hit_class), link, day)
             reached[key].add(e.endpoint_id)
+    return reached
+
+
+def add_reach(cursor: object, reached: Mapping[ReachKey, Audience]) -> None:
+    """Unite the sets with those that are kept, in the caller's transaction and in the order in which all writers lock them."""
     if not reached:
         return
     keys = sorted(reached)
@@ -141,5 +160,5 @@ def _reach(cursor: object, events: Sequence[EventRow]) -> None:
     for key in keys:
         cursor.execute(_REACH_LOCKED, key)  # type: ignore[attr-defined]
         row_id, members = cursor.fetchone()  # type: ignore[attr-defined]
-        grown = Audience.from_bytes(members) | Audience(reached[key])
+        grown = Audience.from_bytes(members) | reached[key]
         cursor.execute("UPDATE analytics_reach SET members = %s WHERE id = %s", [bytes(grown), row_id])  # type: ignore[attr-defined]

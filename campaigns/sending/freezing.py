@@ -61,7 +61,7 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
         return
     run = Run.objects.select_related("campaign", "campaign__project").get(pk=run_id)
     try:
-        frozen = _compute(run)
+        frozen = _compute(run, clock())
     except (Refusal, ValueError) as refusal:
         _fail(run, str(refusal), clock())
         return
@@ -78,13 +78,13 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
             _write(run, frozen, state=RunState.RUNNING)
 
 
-def _compute(run: Run) -> Frozen:
+def _compute(run: Run, now: datetime.datetime) -> Frozen:
     document = run.campaign.document
     address = message.content_of(content_of(document)).from_address
     if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
         raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
     members = evaluation.evaluate_segment(
-        project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion")
+        project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion"), now=now
     )
     channel = document.get("Pabal", {}).get("Channel", "EMAIL")
     divided = eligibility.eligibility(project_id=run.project_id, members=members, channel=channel)

@@ -176,7 +176,7 @@ def _counts(campaign: Campaign) -> segment_queries.Counts | None:
         return None
     try:
         segment = segment_queries.get_segment(project=campaign.project, segment_id=campaign.document["SegmentId"])
-        return segment_queries.segment_counts(project=campaign.project, segment=segment)
+        return segment_queries.segment_counts(project=campaign.project, segment=segment, now=clock.now())
     except (Segment.DoesNotExist, Refusal):
         return None
 
@@ -226,7 +226,9 @@ def _member(request: HttpRequest, campaign: Campaign) -> EndpointRow | None:
     if not campaign.document.get("SegmentId"):
         return None
     try:
-        audience = evaluation.evaluate_segment(project_id=campaign.project_id, segment_id=campaign.document["SegmentId"])
+        audience = evaluation.evaluate_segment(
+            project_id=campaign.project_id, segment_id=campaign.document["SegmentId"], now=clock.now()
+        )
     except Refusal:
         return None
     after = keyset.position(request.GET.get("after", "")) or 0

@@ -20,3 +20,8 @@ def erase_values(person: ErasedPerson, after: int) -> Erased:
     """The person's ids went from the index with the endpoints; a value that only this person had is still named in it."""
     rows, subject_id = folding.forget_values(project_id=person.project_id, after=after)
     return Erased(rows=rows, after=subject_id)
+
+
+def erase_reach_additions(person: ErasedPerson, after: int) -> Erased:
+    struck = erasing.erase_reach_additions(project_id=person.project_id, endpoint_ids=person.endpoint_ids, after=after)
+    return Erased(rows=struck.rows, after=struck.after)

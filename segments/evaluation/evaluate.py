@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
+import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 
 from core.audience import Audience
-from segments.evaluation import leaves, sources
+from projects.models import Project
+from segments.evaluation import beyond, leaves, ranks, sources
+from segments.evaluation.moment import Moment
 from segments.evaluation.parse import parse_document
 from segments.evaluation.tree import Combine, Criterion, Definition, Dimension, Group, SourceSegment, Test
 from segments.models import SegmentType
 
 
-def evaluate_segment(*, project_id: int, segment_id: str, version: int | None = None) -> Audience:
+def evaluate_segment(*, project_id: int, segment_id: str, now: datetime.datetime, version: int | None = None) -> Audience:
     """The endpoints that are members of the project's segment now. Raises ``DefinitionRefused`` (``SourceRefused`` if there is none)."""
-    return _Evaluation(project_id).segment(SourceSegment(segment_id, version), ())
+    return _Evaluation(project_id, now).segment(SourceSegment(segment_id, version), ())
 
 
-def evaluate_document(*, project_id: int, document: dict[str, Any]) -> Audience:
+def evaluate_document(*, project_id: int, document: dict[str, Any], now: datetime.datetime) -> Audience:
     """The endpoints of the project that a definition (Pinpoint's WriteSegmentRequest) describes. Raises ``DefinitionRefused``."""
-    return evaluate_definition(project_id=project_id, definition=parse_document(document))
+    return evaluate_definition(project_id=project_id, definition=parse_document(document), now=now)
 
 
-def evaluate_definition(*, project_id: int, definition: Definition) -> Audience:
-    return _Evaluation(project_id).definition(definition, ("",))  # it counts as a segment above its base segments
+def evaluate_definition(*, project_id: int, definition: Definition, now: datetime.datetime) -> Audience:
+    return _Evaluation(project_id, now).definition(definition, ("",))  # it counts as a segment above its base segments
 
 
 class _Evaluation:
     """One question. Each test, and everyone, is read from the database once."""
 
-    def __init__(self, project_id: int) -> None:
-        self.project_id = project_id
+    def __init__(self, project_id: int, now: datetime.datetime) -> None:
+        self.project_id, self.now = project_id, now
         self._tests: dict[Test, Audience] = {}
         self._segments: dict[SourceSegment, Audience] = {}
 
     @functools.cached_property
     def everyone(self) -> Audience:
         return leaves.everyone(project_id=self.project_id)
+
+    @functools.cached_property
+    def moment(self) -> Moment:
+        zone = Project.objects.values_list("time_zone", flat=True).get(pk=self.project_id)
+        return Moment(self.now, zoneinfo.ZoneInfo(zone))
 
     def segment(self, source: SourceSegment, trail: tuple[str, ...]) -> Audience:
         if source not in self._segments:
@@ -55,6 +64,10 @@ class _Evaluation:
         return audience - Audience.union(taken for group, taken in groups if group.is_excluded)
 
     def group(self, group: Group, trail: tuple[str, ...]) -> Audience:
+        audience = self.unlimited(group, trail)
+        return ranks.limited(project_id=self.project_id, audience=audience, limit=group.limit) if group.limit else audience
+
+    def unlimited(self, group: Group, trail: tuple[str, ...]) -> Audience:
         base = None
         if group.sources:
             base = self.combine(group.source_type, [self.segment(source, trail) for source in group.sources])
@@ -69,7 +82,7 @@ class _Evaluation:
 
     def criterion(self, criterion: Criterion) -> Audience:
         if criterion.test not in self._tests:
-            self._tests[criterion.test] = leaves.holding(project_id=self.project_id, test=criterion.test)
+            self._tests[criterion.test] = beyond.holding(project_id=self.project_id, test=criterion.test, moment=self.moment)
         audience = self._tests[criterion.test]
         return self.everyone - audience if criterion.is_negated else audience
 

@@ -16,7 +16,7 @@ from segments.evaluation.tree import (
     Relation,
     Subject,
     SubjectKind,
-    Test,
+    ValueTest,
 )
 
 _PROJECT = "SELECT e.id FROM endpoints_endpoint e WHERE e.project_id = %(project)s"
@@ -62,20 +62,30 @@ def everyone(*, project_id: int) -> Audience:
     return id_set(_PROJECT, {"project": project_id})
 
 
-def holding(*, project_id: int, test: Test) -> Audience:
+def holding(*, project_id: int, test: ValueTest) -> Audience:
     """The project's endpoints for which the test holds."""
-    condition, params = _condition(test)
-    return id_set(_SCAN.format(condition=condition), {"project": project_id, "name": test.subject.name} | params)
+    return scan(project_id=project_id, found=condition(test))
 
 
-def _condition(test: Test) -> tuple[str, dict[str, Any]]:
+def scan(*, project_id: int, found: tuple[str, dict[str, Any]]) -> Audience:
+    """The project's endpoints that meet a condition about ``e`` and its user ``u``, with its parameters."""
+    return id_set(_SCAN.format(condition=found[0]), found[1] | {"project": project_id})
+
+
+def condition(test: ValueTest) -> tuple[str, dict[str, Any]]:
+    """The test as SQL over ``endpoints_endpoint e`` and its user ``u``, with its parameters."""
+    text, params = _condition(test)
+    return text, params if test.subject.kind is SubjectKind.STANDARD else params | {"name": test.subject.name}
+
+
+def _condition(test: ValueTest) -> tuple[str, dict[str, Any]]:
     match test:
         case AnyOf():
             return _any_of(test.subject, test.values)
         case Contains():
-            return _some(
-                test.subject, "EXISTS (SELECT 1 FROM unnest(%(values)s::text[]) AS part WHERE strpos({it}, part) > 0)"
-            ), {"values": list(test.values)}
+            return some(test.subject, "EXISTS (SELECT 1 FROM unnest(%(values)s::text[]) AS part WHERE strpos({it}, part) > 0)"), {
+                "values": list(test.values)
+            }
         case Dated():
             return _dated(test)
         case Numeric():
@@ -92,7 +102,7 @@ def _any_of(subject: Subject, values: tuple[str, ...]) -> tuple[str, dict[str, A
     return f"{_HELD[subject.kind]} ?| %(values)s", {"values": list(values)}
 
 
-def _some(subject: Subject, condition: str) -> str:
+def some(subject: Subject, condition: str) -> str:
     """``condition`` about ``{it}`` holds for the standard text, or for one of the attribute's texts."""
     if subject.kind is SubjectKind.STANDARD:
         return condition.format(it=STANDARD[subject.name])
@@ -105,14 +115,14 @@ def _dated(test: Dated) -> tuple[str, dict[str, Any]]:
     it = "pabal_instant({it})"
     match test.relation:
         case Relation.BEFORE:
-            return _some(test.subject, f"{it} < %(last)s"), {"last": last}
+            return some(test.subject, f"{it} < %(last)s"), {"last": last}
         case Relation.AFTER:
-            return _some(test.subject, f"{it} > %(first)s"), {"first": first}
+            return some(test.subject, f"{it} > %(first)s"), {"first": first}
         case Relation.BETWEEN:
-            return _some(test.subject, f"{it} BETWEEN %(first)s AND %(last)s"), {"first": first, "last": last}
+            return some(test.subject, f"{it} BETWEEN %(first)s AND %(last)s"), {"first": first, "last": last}
         case Relation.ON:
             days = [instant.date() for instant in test.instants]
-            return _some(test.subject, f"({it} AT TIME ZONE 'UTC')::date = ANY(%(days)s::date[])"), {"days": days}
+            return some(test.subject, f"({it} AT TIME ZONE 'UTC')::date = ANY(%(days)s::date[])"), {"days": days}
 
 
 def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
@@ -121,7 +131,7 @@ def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
     if test.subject.kind is SubjectKind.METRIC:
         held = _HELD[SubjectKind.METRIC]
         return sign.format(it=f"(CASE jsonb_typeof({held}) WHEN 'number' THEN {held}::numeric END)"), params
-    return _some(test.subject, sign.replace("{it}", "pabal_number({it})")), params
+    return some(test.subject, sign.replace("{it}", "pabal_number({it})")), params
 
 
 def _present(subject: Subject) -> str:

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from segments.evaluation.parse_dimension import parse_dimension
+from segments.evaluation.parse_dimension import is_name, parse_dimension
 from segments.evaluation.refusals import DefinitionRefused
-from segments.evaluation.tree import Combine, Definition, Group, SourceSegment
+from segments.evaluation.tree import Combine, Definition, Group, Limit, SourceSegment
 
 MAX_GROUPS = 5
 MAX_SOURCES = 5
 MAX_DIMENSIONS = 100  # over all groups
+MAX_LIMIT = 2**53  # the greatest count that JSON carries exactly everywhere
 _IGNORED = {"Name", "tags", "Pabal"}  # members of the request that say nothing about who belongs to the segment
 
 
@@ -42,14 +43,30 @@ def _group(value: Any, number: int) -> Group:
         parse_dimension(dimension, group=number, filter=place)
         for place, dimension in enumerate(_list(group.get("Dimensions", []), group=number), start=1)
     ]
-    own = _object(group.get("Pabal", {}), {"Exclude"}, group=number)
+    own = _object(group.get("Pabal", {}), {"Exclude", "Limit"}, group=number)
     return Group(
         sources=sources,
         source_type=_combine(group.get("SourceType"), Combine.ANY, group=number),
         dimensions=tuple(dimension for dimension in dimensions if dimension.criteria),
         match=_combine(group.get("Type"), Combine.ALL, group=number),
         is_excluded=own.get("Exclude", False) is True,
+        limit=_limit(own["Limit"], number) if own.get("Limit") else None,
     )
+
+
+def _limit(value: Any, number: int) -> Limit:
+    """``{"Count", "By": "RANDOM", "Seed"?}`` or ``{"Count", "By": "METRIC", "Name", "Order"?: "DESC" | "ASC"}``."""
+    limit = _object(value, {"Count", "By", "Seed", "Name", "Order"}, group=number)
+    count, by, seed, name = limit.get("Count"), limit.get("By"), limit.get("Seed", 0), limit.get("Name", "")
+    if type(count) is not int or not 0 < count <= MAX_LIMIT:
+        raise DefinitionRefused(_("Group %(group)s: say how many to take, 1 or more.") % {"group": number}, group=number)
+    if by == "RANDOM" and type(seed) is int and 0 <= seed < 2**31:
+        return Limit(count, seed=seed)
+    order = limit.get("Order", "DESC")
+    if by == "METRIC" and isinstance(name, str) and is_name(name) and order in ("DESC", "ASC"):
+        return Limit(count, metric=name, is_ascending=order == "ASC")
+    problem = _("Group %(group)s: take so many at random, or those first by a metric. Choose the metric.") % {"group": number}
+    raise DefinitionRefused(problem, group=number)
 
 
 def _source(value: Any, number: int) -> SourceSegment:

@@ -8,7 +8,10 @@ What Pinpoint can't say stands under its ``Pabal`` member::
      "OptOut" | "EndpointStatus" | "UserId": {"DimensionType", "Values"},
      "Metrics": {name: {"ComparisonOperator": "BETWEEN", "Value", "To"}},
      "AttributesAsNumber" | "UserAttributesAsNumber": {name: {"ComparisonOperator", "Value", "To"?}},
-     "Present": {"Attributes" | "UserAttributes" | "Metrics": [name, …]}}
+     "Present": {"Attributes" | "UserAttributes" | "Metrics": [name, …], "Standard": ["Location.Country", …]},
+     "RelativeDates" | "UserRelativeDates": {name: {"Span": "TODAY" | "WITHIN_LAST" | "MORE_THAN_AGO" | "WITHIN_NEXT" |
+                                                    "MORE_THAN_AHEAD" | "ANNIVERSARY", "Days"?}},
+     "Behavior": [{"Action": "RECEIVED" | "OPENED" | "CLICKED" | "UNSUBSCRIBED", "CampaignId"?, "Link"?, "Days"?}]}
 """
 
 from __future__ import annotations
@@ -22,15 +25,22 @@ from django.utils.translation import gettext as _
 
 from segments.evaluation.refusals import DefinitionRefused
 from segments.evaluation.tree import (
+    Action,
+    ActiveWithin,
+    Anniversary,
     AnyOf,
     Comparison,
     Contains,
     Criterion,
     Dated,
+    Did,
     Dimension,
+    Near,
     Numeric,
     Present,
     Relation,
+    Relative,
+    Span,
     Subject,
     SubjectKind,
     Test,
@@ -40,6 +50,7 @@ from segments.evaluation.values import read_instant
 MAX_VALUES = 100  # of one filter
 MAX_VALUE_LENGTH = 100  # characters, as in Pinpoint
 MAX_NAME_LENGTH = 50
+MAX_DAYS = 36_500
 
 _DEMOGRAPHIC = ("AppVersion", "Channel", "DeviceType", "Make", "Model", "Platform")
 _OWN_DEMOGRAPHIC = ("Locale", "ModelVersion", "PlatformVersion", "Timezone")
@@ -51,6 +62,15 @@ _KINDS = {
     "Metrics": SubjectKind.METRIC,
 }
 _AS_NUMBER = {"AttributesAsNumber": SubjectKind.ATTRIBUTE, "UserAttributesAsNumber": SubjectKind.USER_ATTRIBUTE}
+_RELATIVE = {"RelativeDates": SubjectKind.ATTRIBUTE, "UserRelativeDates": SubjectKind.USER_ATTRIBUTE}
+_DURATIONS = {"HR_24": 24, "DAY_7": 7 * 24, "DAY_14": 14 * 24, "DAY_30": 30 * 24}  # hours
+STANDARD_NAMES = frozenset(
+    [
+        *(f"Demographic.{name}" for name in (*_DEMOGRAPHIC, *_OWN_DEMOGRAPHIC)),
+        *(f"Location.{name}" for name in ("Country", *_OWN_LOCATION)),
+        *_OWN_STANDARD.values(),
+    ]
+)
 
 
 def parse_dimension(value: Any, *, group: int, filter: int) -> Dimension:
@@ -73,13 +93,10 @@ class _Reader:
 
     def dimension(self, value: Any) -> Dimension:
         members = self.members(value, {"Attributes", "UserAttributes", "Metrics", "Demographic", "Location", "Behavior", "Pabal"})
-        if members.get("Behavior"):
-            self.refuse(_("filters on activity are not offered yet. Take the filter away."))
         location = self.members(members.get("Location", {}), {"Country", "GPSPoint"})
-        if location.get("GPSPoint"):
-            self.refuse(_("filters on the distance from a point are not offered yet. Take the filter away."))
         own = self.members(
-            members.get("Pabal", {}), {"Negate", "Location", "Demographic", "Metrics", "Present", *_OWN_STANDARD, *_AS_NUMBER}
+            members.get("Pabal", {}),
+            {"Negate", "Location", "Demographic", "Metrics", "Present", "Behavior", *_OWN_STANDARD, *_AS_NUMBER, *_RELATIVE},
         )
         criteria = [
             *self.named(members.get("Attributes", {}), SubjectKind.ATTRIBUTE, self.attribute),
@@ -87,6 +104,8 @@ class _Reader:
             *self.named(members.get("Metrics", {}), SubjectKind.METRIC, self.metric),
             *self.standard(members.get("Demographic", {}), "Demographic.", _DEMOGRAPHIC),
             *self.standard({key: location[key] for key in location if key == "Country"}, "Location.", ("Country",)),
+            *self.near(location.get("GPSPoint")),
+            *self.recency(members.get("Behavior")),
             *self.own(own),
         ]
         return Dimension(criteria=tuple(criteria), is_negated=own.get("Negate", False) is True)
@@ -102,10 +121,76 @@ class _Reader:
         for key, name in _OWN_STANDARD.items():
             if own.get(key) is not None:
                 criteria.append(self.set(Subject(SubjectKind.STANDARD, name), own[key]))
-        for key, names in self.members(own.get("Present", {}), set(_KINDS)).items():
+        for key, kind in _RELATIVE.items():
+            criteria += self.named(own.get(key, {}), kind, self.relative)
+        criteria += [self.did(one) for one in self.list(own.get("Behavior", []))]
+        for key, names in self.members(own.get("Present", {}), {*_KINDS, "Standard"}).items():
             for name in self.list(names):
-                criteria.append(Criterion(Present(Subject(_KINDS[key], self.name(name)))))
+                criteria.append(Criterion(Present(self.present(key, name))))
         return criteria
+
+    def present(self, key: str, name: Any) -> Subject:
+        if key != "Standard":
+            return Subject(_KINDS[key], self.name(name))
+        if name not in STANDARD_NAMES:
+            self.refuse(_("this standard attribute is not known."))
+        return Subject(SubjectKind.STANDARD, name)
+
+    def relative(self, subject: Subject, value: Any) -> Criterion:
+        members = self.members(value, {"Span", "Days"})
+        span = members.get("Span")
+        days = self.days(members.get("Days", 0), least=0)
+        if span == "ANNIVERSARY" and days < 366:
+            return Criterion(Anniversary(subject, days))
+        if span not in list(Span):
+            self.refuse(_("this comparison is not known."))
+        return Criterion(Relative(subject, Span(span), 0 if span == Span.TODAY else days))
+
+    def near(self, value: Any) -> list[Criterion]:
+        if not value:
+            return []
+        self.subject = "Location.GPSPoint"
+        members = self.members(value, {"Coordinates", "RangeInKilometers"})
+        point = self.members(members.get("Coordinates"), {"Latitude", "Longitude"})
+        latitude, longitude = self.decimal(point.get("Latitude")), self.decimal(point.get("Longitude"))
+        reach = self.decimal(members.get("RangeInKilometers", 10))  # Pinpoint: optional; its console began with 10
+        if abs(latitude) > 90 or abs(longitude) > 180:
+            self.refuse(_("a latitude is from -90 to 90, a longitude from -180 to 180."))
+        if not 0 < reach <= 20_038:  # half of the way around the Earth
+            self.refuse(_("the distance is more than 0 and at most 20,038 km."))
+        self.subject = ""
+        return [Criterion(Near(float(latitude), float(longitude), float(reach)))]
+
+    def recency(self, value: Any) -> list[Criterion]:
+        if not value:
+            return []
+        recency = self.members(value, {"Recency"}).get("Recency")
+        if not recency:
+            return []
+        members = self.members(recency, {"Duration", "RecencyType"})
+        duration, kind = members.get("Duration"), members.get("RecencyType")
+        if duration not in _DURATIONS or kind not in ("ACTIVE", "INACTIVE"):
+            self.refuse(_("activity is ACTIVE or INACTIVE within HR_24, DAY_7, DAY_14 or DAY_30."))
+        return [Criterion(ActiveWithin(_DURATIONS[duration]), is_negated=kind == "INACTIVE")]
+
+    def did(self, value: Any) -> Criterion:
+        members = self.members(value, {"Action", "CampaignId", "Link", "Days"})
+        action, campaign, link, days = (members.get(key) for key in ("Action", "CampaignId", "Link", "Days"))
+        if action not in list(Action):
+            self.refuse(_("say what became of the message: RECEIVED, OPENED, CLICKED or UNSUBSCRIBED."))
+        if campaign is not None and not (
+            isinstance(campaign, str) and len(campaign) <= 32 and campaign.isascii() and campaign.isalnum()
+        ):
+            self.refuse(_("the campaign is not named rightly. Choose it again."))
+        is_link = link is None or (type(link) is int and 0 <= link < 2**31)
+        if not is_link or (link is not None and (action != Action.CLICKED or not campaign)):
+            self.refuse(_("a link is named by its number, for clicks in one campaign."))
+        return Criterion(Did(Action(action), campaign or "", link, None if days is None else self.days(days, least=1)))
+
+    def days(self, value: Any, least: int) -> int:
+        if type(value) is not int or not least <= value <= MAX_DAYS:
+            self.refuse(_("a number of days is whole, and at most %(most)s.") % {"most": MAX_DAYS})
+        return value
 
     def named(self, value: Any, kind: SubjectKind, read: Callable[[Subject, Any], Criterion]) -> list[Criterion]:
         if not isinstance(value, dict):
@@ -166,7 +251,7 @@ class _Reader:
         return Criterion(AnyOf(subject, values), is_negated=kind == "EXCLUSIVE")
 
     def name(self, value: Any) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME_LENGTH or not _storable(value):
+        if not isinstance(value, str) or not is_name(value):
             self.refuse(_("an attribute's name has 1 to 50 characters."))
         self.subject = value
         return value
@@ -202,6 +287,11 @@ class _Reader:
         if not isinstance(value, list):
             self.refuse(_("it is not built as a filter should be."))
         return value
+
+
+def is_name(text: str) -> bool:
+    """Whether an attribute or metric may be called so."""
+    return 0 < len(text) <= MAX_NAME_LENGTH and _storable(text)
 
 
 def _storable(text: str) -> bool:

@@ -93,7 +93,70 @@ class Present:
     subject: Subject
 
 
-Test = AnyOf | Contains | Dated | Numeric | Present
+class Span(enum.StrEnum):
+    """How a day (in the project's zone) lies to today. Today itself is in WITHIN_LAST and WITHIN_NEXT."""
+
+    TODAY = "TODAY"
+    WITHIN_LAST = "WITHIN_LAST"
+    MORE_THAN_AGO = "MORE_THAN_AGO"
+    WITHIN_NEXT = "WITHIN_NEXT"
+    MORE_THAN_AHEAD = "MORE_THAN_AHEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """One of the subject's values is an instant on such a day; ``days`` is 0 for TODAY. Evaluation turns it into ``Dated``."""
+
+    subject: Subject
+    span: Span
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Anniversary:
+    """One of the subject's values has the day and month (in the project's zone) of a day from today to ``days`` ahead."""
+
+    subject: Subject
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The endpoint's place is at most so far from a point (great circle)."""
+
+    latitude: float
+    longitude: float
+    kilometres: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveWithin:
+    """The endpoint was last heard of (its EffectiveDate) within these hours."""
+
+    hours: int
+
+
+class Action(enum.StrEnum):
+    RECEIVED = "RECEIVED"
+    OPENED = "OPENED"
+    CLICKED = "CLICKED"
+    UNSUBSCRIBED = "UNSUBSCRIBED"
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """What became of messages: of any campaign or one (its public id), any link or one, ever or within days (UTC)."""
+
+    action: Action
+    campaign_id: str = ""
+    link: int | None = None
+    days: int | None = None
+
+
+# The tests that look at one subject's values, and those that look elsewhere or at the calendar.
+ValueTest = AnyOf | Contains | Dated | Numeric | Present
+OtherTest = Relative | Anniversary | Near | ActiveWithin | Did
+Test = ValueTest | OtherTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +184,28 @@ class SourceSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """So many of a group: those first by a metric (``metric``, the greatest first unless ``is_ascending``), else random by seed."""
+
+    count: int
+    metric: str = ""
+    is_ascending: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """Base segments (none: everyone in the project), narrowed by dimensions. ``is_excluded``: taken away from the other groups."""
+    """Base segments (none: everyone in the project), narrowed by dimensions, then to ``limit``.
+
+    ``is_excluded``: taken away from the other groups.
+    """
 
     sources: tuple[SourceSegment, ...] = ()
     source_type: Combine = Combine.ANY
     dimensions: tuple[Dimension, ...] = ()
     match: Combine = Combine.ALL
     is_excluded: bool = False
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,9 +106,12 @@ class _Run:
 
     def _evaluate(self) -> Audience:
         if self.job.segment is None:
-            return evaluation.evaluate_document(project_id=self.job.project_id, document={})
+            return evaluation.evaluate_document(project_id=self.job.project_id, document={}, now=self.clock())
         return evaluation.evaluate_segment(
-            project_id=self.job.project_id, segment_id=self.job.segment.public_id, version=self.job.segment_version
+            project_id=self.job.project_id,
+            segment_id=self.job.segment.public_id,
+            version=self.job.segment_version,
+            now=self.clock(),
         )
 
     def _key(self, number: int) -> str:

@@ -103,7 +103,7 @@ def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
         "is_dynamic": segment.segment_type == SegmentType.DIMENSIONAL,
     }
     try:
-        context["counts"] = queries.segment_counts(project=access.project, segment=segment)
+        context["counts"] = queries.segment_counts(project=access.project, segment=segment, now=clock.now())
         if context["is_dynamic"]:
             context["sentence"] = builder.sentence(project=access.project, document=newest.document)
     except Refusal as refusal:
@@ -150,7 +150,7 @@ def count_document(request: HttpRequest, project_id: str) -> HttpResponse:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = %s", [_COUNT_MILLISECONDS])
-            context["counts"] = queries.document_counts(project=access.project, document=document)
+            context["counts"] = queries.document_counts(project=access.project, document=document, now=clock.now())
     except Refusal as refusal:
         context["refusal"] = refusal.message
     except forms.ValidationError as error:

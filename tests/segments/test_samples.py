@@ -20,6 +20,7 @@ from segments.models import Segment
 from tests.factories.campaigns import make_import_segment
 from tests.factories.projects import make_project
 
+NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
 pytestmark = pytest.mark.django_db
 
 
@@ -32,7 +33,7 @@ def base(data: Path) -> Segment:
     with transaction.atomic():
         result = import_piece(
             project=project, stream=io.BytesIO(raw[span.start :]), header=found.header, first_line=2,
-            now=datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC), on_bytes=lambda _count: None,
+            now=NOW, on_bytes=lambda _count: None,
         )  # fmt: skip
     return make_import_segment(project=project, members=result.members)
 
@@ -51,7 +52,7 @@ def counts(base: Segment, *dimensions: dict[str, Any]) -> tuple[int, int]:
         }
     }
     project: Project = base.project
-    members: Audience = evaluation.evaluate_document(project_id=project.pk, document=document)
+    members: Audience = evaluation.evaluate_document(project_id=project.pk, document=document, now=NOW)
     return len(members), len(eligibility(project_id=project.pk, members=members, channel="EMAIL").eligible)
 
 
