@@ -24,6 +24,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.peak = 0.0  # megabytes
+        self.own = 0.0  # of this process alone
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -37,6 +38,7 @@ class Watch:
 
     def _sample(self) -> None:
         while not self._stop.wait(0.5):
+            self.own = max(self.own, _pss(os.getpid()))
             self.peak = max(self.peak, sum(map(_pss, self._processes())))
 
     def _processes(self) -> list[int]:

@@ -42,7 +42,9 @@ class EndpointStatus(models.TextChoices):
 class EndpointUser(models.Model):
     """A person; ``attributes`` (name → list of texts) are shared by all of the person's endpoints."""
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    # No constraint in the database, here and in Endpoint: it would look up each row of an import three times when it is committed,
+    # which costs as much as writing them all. Projects are hidden, never deleted; a user goes only under his lock, with nobody left.
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     user_id = models.CharField(max_length=512)
     attributes = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now())
@@ -58,7 +60,7 @@ class EndpointUser(models.Model):
 class Endpoint(models.Model):
     """An address of a person on a channel. Its primary key is what audiences hold."""
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     endpoint_id = models.CharField(max_length=512)  # the client's Id, as it was first written
     endpoint_key = models.CharField(max_length=512)  # the same in lower case: Ids are case-insensitive
     channel_type = models.CharField(max_length=17, choices=ChannelType.choices)
@@ -66,7 +68,7 @@ class Endpoint(models.Model):
     address_key = models.CharField(max_length=1024, blank=True)  # what tells two addresses apart (e-mail: lower case)
     opt_out = models.CharField(max_length=4, choices=OptOut.choices, default=OptOut.NONE)
     status = models.CharField(max_length=8, choices=EndpointStatus.choices, default=EndpointStatus.ACTIVE)
-    user = models.ForeignKey(EndpointUser, models.SET_NULL, null=True, blank=True, related_name="endpoints")
+    user = models.ForeignKey(EndpointUser, models.SET_NULL, null=True, blank=True, related_name="endpoints", db_constraint=False)
     attributes = models.JSONField(default=dict)  # name → list of texts
     metrics = models.JSONField(default=dict)  # name → number
     demographic = models.JSONField(

@@ -4,7 +4,7 @@ Writers call ``Changes`` (or, where speed does not matter, ``tracked``) in their
 in chunks of the id space (``FacetChunk``), what was written since in small append-only rows (``FacetDelta``), which ``fold`` folds in.
 """
 
-from endpoints.facets.changes import Changes
+from endpoints.facets.changes import Changes, given_up
 from endpoints.facets.reading import Facet, Snapshot, moment, read
 from endpoints.facets.subjects import ADDRESS, EVERYONE, SHARED, STANDARD_NAMES, Subject, SubjectKind, number_text, values_of
 from endpoints.facets.tracking import tracked
@@ -19,6 +19,7 @@ __all__ = [
     "Snapshot",
     "Subject",
     "SubjectKind",
+    "given_up",
     "moment",
     "number_text",
     "read",

@@ -12,7 +12,7 @@ from psycopg2 import Binary
 from psycopg2.extras import execute_values
 from pyroaring import BitMap64
 
-from endpoints.facets.subjects import Subject
+from endpoints.facets.subjects import Subject, SubjectKind
 
 # A subject that nobody has named yet begins complete: its row is made by the first transaction that names it.
 _MAKE = """
@@ -31,6 +31,7 @@ _RECORD = """
 _GIVE_UP = """
     UPDATE endpoints_facetsubject SET state = 'TOO_MANY' WHERE project_id = %s AND kind = %s AND name = %s AND state <> 'TOO_MANY'
 """
+_GIVEN_UP = "SELECT kind, name FROM endpoints_facetsubject WHERE project_id = %s AND state = 'TOO_MANY'"
 _PAGE = 2_000  # rows of one INSERT
 
 Ids = Iterable[int] | BitMap64 | np.ndarray
@@ -44,9 +45,14 @@ class Changes:
     def __init__(self) -> None:
         self._added: dict[Subject, dict[str, BitMap64]] = {}
         self._removed: dict[Subject, dict[str, BitMap64]] = {}
+        self._too_many: set[Subject] = set()
 
     def __bool__(self) -> bool:
-        return bool(self._added or self._removed)
+        return bool(self._added or self._removed or self._too_many)
+
+    def give_up(self, subject: Subject) -> None:
+        """The subject has more values than the index takes: whoever sees that beforehand need not add them."""
+        self._too_many.add(subject)
 
     def add(self, subject: Subject, value: str, ids: Ids) -> None:
         _put(self._added, self._removed, subject, value, ids)
@@ -56,14 +62,14 @@ class Changes:
 
     def record(self, *, project_id: int) -> None:
         """Write what was collected, in the caller's transaction. The rows of the endpoints concerned are locked by then."""
-        subjects = sorted({*self._added, *self._removed}, key=lambda one: (one.kind, one.name))
+        subjects = sorted({*self._added, *self._removed, *self._too_many}, key=lambda one: (one.kind, one.name))
         if not subjects:
             return
         _make(project_id, subjects)
         rows: list[tuple[int, int, str, str, str, Binary | None, Binary | None]] = []
         for subject in subjects:
             added, removed = self._added.get(subject, {}), self._removed.get(subject, {})
-            if len(added) > settings.FACET_VALUES_LIMIT:
+            if subject in self._too_many or len(added) > settings.FACET_VALUES_LIMIT:
                 _give_up(project_id, subject)
                 continue
             for value in sorted({*added, *removed}):
@@ -74,6 +80,17 @@ class Changes:
             template = "(%s, %s::bigint, %s, %s, %s, %s::bytea, %s::bytea)"
             with connection.cursor() as cursor:
                 execute_values(cursor.cursor, _RECORD, rows, template=template, page_size=_PAGE)
+
+
+def given_up(*, project_id: int) -> set[Subject]:
+    """The subjects that take no more rows, which need not be added.
+
+    To be asked after the transaction's first write: a rebuild, which would take them up again, waits for the transactions that
+    have written by then.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVEN_UP, [project_id])
+        return {Subject(SubjectKind(kind), name) for kind, name in cursor.fetchall()}
 
 
 def _put(

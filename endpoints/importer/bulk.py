@@ -44,6 +44,11 @@ _ENDPOINT_COLUMNS = """
     id, project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_id, attributes, metrics,
     demographic, location, cohort_id, request_id, effective_at, created_at, updated_at, line_hash
 """
+# The sequence's name is looked up once; in the row's expression it would be looked up for each.
+_NEW_IDS = """
+    WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name)
+    SELECT nextval(name) FROM sequence, generate_series(1, %s)
+"""
 _NULL = r"\N"
 
 
@@ -181,7 +186,7 @@ def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa
 
 def _new_ids(table: str, count: int) -> Positions:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
+        cursor.execute(_NEW_IDS, [table, count])
         return np.fromiter((pk for (pk,) in cursor.fetchall()), dtype=np.int64, count=count)
 
 

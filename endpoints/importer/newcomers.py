@@ -18,7 +18,7 @@ from endpoints.importer.columnar import Lines, Mask, Positions
 from endpoints.importer.columns import ColumnKind
 from endpoints.importer.prepared import is_in
 from endpoints.models import EndpointStatus
-from endpoints.writing import addresses, hashes, rules
+from endpoints.writing import hashes, rules
 
 
 @dataclass(slots=True)
@@ -89,10 +89,10 @@ def insert(new: Newcomers, *, stay: Mask, line_hashes: npt.NDArray[np.uint64], n
     opted_out = columnar.true(pc.equal(lines.opt_outs, "ALL"))
     bulk.insert_opt_outs(project_id=new.project_id, ids=ids[opted_out], now=now)
     changes = facets.Changes()
-    _index(changes, lines, ids, has_new_user=(pks > 0)[who] & ~was_stored[who])
+    _index(changes, facets.given_up(project_id=new.project_id), lines, ids, has_new_user=(pks > 0)[who] & ~was_stored[who])
     _index_stored_users(changes, new, who, ids)
     if shared.any():
-        changes.add(addresses.SUBJECT, addresses.SHARED, [*present, *ids[shared].tolist()])
+        changes.add(facets.ADDRESS, facets.SHARED, [*present, *ids[shared].tolist()])
     changes.record(project_id=new.project_id)
     return ids
 
@@ -122,13 +122,15 @@ _KINDS = {
 }
 
 
-def _index(changes: facets.Changes, lines: Lines, ids: Positions, *, has_new_user: Mask) -> None:
+def _index(changes: facets.Changes, given_up: set[facets.Subject], lines: Lines, ids: Positions, *, has_new_user: Mask) -> None:
     """What the columns say: ids grouped by value, a column at a time."""
     for one in lines.fields:
         if one.kind == ColumnKind.LOCATION and one.name in ("Latitude", "Longitude"):
             continue
         kind = _KINDS.get(one.kind, facets.SubjectKind.STANDARD)
         subject = facets.Subject(kind, _PREFIX.get(one.kind, "") + one.name)
+        if subject in given_up:
+            continue
         for texts, rows in columnar.values(one):
             if one.kind == ColumnKind.USER_ATTRIBUTE and not has_new_user.all():
                 kept = has_new_user[rows]
@@ -139,12 +141,15 @@ def _index(changes: facets.Changes, lines: Lines, ids: Positions, *, has_new_use
     opt_outs = pc.if_else(pc.equal(lines.opt_outs, "ALL"), "ALL", "NONE")
     _group(changes, facets.Subject(standard, "OptOut"), opt_outs, ids)
     changes.add(facets.Subject(standard, "EndpointStatus"), str(EndpointStatus.ACTIVE), ids)
-    changes.add(facets.Subject(standard, "Endpoint"), "", ids)
-    changes.add(addresses.SUBJECT, "set", ids)
+    changes.add(facets.EVERYONE, "", ids)
+    changes.add(facets.ADDRESS, "set", ids)
 
 
 def _group(changes: facets.Changes, subject: facets.Subject, texts: pa.Array, ids: Positions) -> None:
     encoded = texts.dictionary_encode()
+    if len(encoded.dictionary) > settings.FACET_VALUES_LIMIT:
+        changes.give_up(subject)
+        return
     places = encoded.indices.to_numpy()
     in_order = ids[np.argsort(places, kind="stable")]
     ends = np.cumsum(np.bincount(places, minlength=len(encoded.dictionary))).tolist()

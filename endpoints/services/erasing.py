@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from core.errors import Refusal
 from endpoints import ports
 from endpoints.models import Endpoint, EndpointUser, ErasureRequest
-from endpoints.writing import removal
+from endpoints.writing import addresses, removal
 from projects.models import Project, User
 from projects.services import audit
 
@@ -48,6 +48,7 @@ def erase_person(
     The endpoints, the user and their opt-out entries are gone when this returns; the rest follows in the background.
     """
     with transaction.atomic():
+        addresses.share_project(project.pk)  # before any row of it, as every writer does
         user, endpoints = _person(project, endpoint_pk, user_id)
         request = ErasureRequest.objects.create(
             project=project, endpoints=len(endpoints), requested_by=actor, requested_at=now, person=_described(user, endpoints)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import connection
 
 from endpoints import facets
-from endpoints.writing import tables
+from endpoints.writing import addresses, tables
 from endpoints.writing.write import values
 
 _USERS = """
@@ -30,6 +30,7 @@ def remove(*, project_id: int, keys: Sequence[str] = (), ids: Sequence[int] = ()
 
     In the caller's transaction. Users are locked before their endpoints. A user without endpoints is nobody's, and goes too.
     """
+    addresses.share_project(project_id)  # an import may be giving new endpoints to a user who has none left
     with connection.cursor() as cursor:
         cursor.execute(_USERS, {"project": project_id, "keys": list(keys), "ids": list(ids), "user_ids": list(user_ids)})
         users = tables.users_by_id(project_id=project_id, user_ids=[user_id for (user_id,) in cursor.fetchall()])
