@@ -26,13 +26,13 @@ from endpoints.writing import hashes
 _BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 _AS_BEFORE = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
 _ENDPOINTS = """
-    SELECT e.endpoint_key, e.id, coalesce(e.line_hash, 0), extract(epoch FROM e.updated_at) * 1000000,
-           coalesce(u.id, 0), coalesce(extract(epoch FROM u.updated_at) * 1000000, 0)
+    SELECT e.endpoint_key, e.id, coalesce(e.line_hash, 0), round(date_part('epoch', e.updated_at) * 1000000)::bigint,
+           coalesce(u.id, 0), coalesce(round(date_part('epoch', u.updated_at) * 1000000)::bigint, 0)
       FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
      WHERE e.project_id = %s AND e.endpoint_key = ANY(%s::text[])
 """
 _USERS = """
-    SELECT u.user_id, u.id, extract(epoch FROM u.updated_at) * 1000000, u.attributes,
+    SELECT u.user_id, u.id, round(date_part('epoch', u.updated_at) * 1000000)::bigint, u.attributes,
            (SELECT count(*) FROM endpoints_endpoint e WHERE e.user_id = u.id)
       FROM endpoints_endpointuser u WHERE u.project_id = %s AND u.user_id = ANY(%s::text[])
 """
@@ -74,7 +74,7 @@ def stored_endpoints(*, project_id: int, lines: Lines, line_hashes: npt.NDArray[
     size = len(lines)
     ids = np.zeros(size, dtype=np.int64)
     is_unchanged = np.zeros(size, dtype=bool)
-    types = [pa.string(), pa.int64(), pa.int64(), pa.float64(), pa.int64(), pa.float64()]
+    types = [pa.string(), *[pa.int64()] * 5]
     rows = _read(_ENDPOINTS, [project_id, _array(lines.keys)], types)
     if rows.num_rows:
         places = pc.index_in(rows.column(0), value_set=lines.keys).to_numpy()
@@ -89,7 +89,7 @@ def stored_users(*, project_id: int, user_ids: pa.Array) -> StoredUsers:
     size = len(user_ids)
     pks, written, endpoints = (np.zeros(size, dtype=np.int64) for _ in range(3))
     attributes: list[dict[str, Any] | None] = [None] * size
-    types = [pa.string(), pa.int64(), pa.float64(), pa.string(), pa.int64()]
+    types = [pa.string(), pa.int64(), pa.int64(), pa.string(), pa.int64()]
     rows = _read(_USERS, [project_id, _array(user_ids)], types)
     if rows.num_rows:
         places = pc.index_in(rows.column(0), value_set=user_ids).to_numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -313,7 +314,7 @@ class _Endpoints:
             _difference(changes, set(), values(state) | self._users.values_after(state.user_pk), [state.id])
         for state in self._changed:
             stored = self._stored[state.key]
-            before, after = values(stored), values(state)
+            before, after = _values_that_differ(stored, state), _values_that_differ(state, stored)
             if state.id in self.moved:
                 before |= self._users.values_before(stored.user_pk, self._left)
                 after |= self._users.values_after(state.user_pk)
@@ -330,6 +331,19 @@ def values(state: State, user: User | None = None) -> set[tuple[facets.Subject, 
         attributes=state.attributes, metrics=state.metrics, demographic=state.demographic, location=state.location,
         user_attributes=user.attributes if user else {},
     )  # fmt: skip
+
+
+_FIELDS = {
+    "channel_type": attrgetter("channel"), "address": attrgetter("address"), "opt_out": attrgetter("opt_out"),
+    "status": attrgetter("status"), "attributes": attrgetter("attributes"), "metrics": attrgetter("metrics"),
+    "demographic": attrgetter("demographic"), "location": attrgetter("location"),
+}  # fmt: skip
+
+
+def _values_that_differ(one: State, other: State) -> set[tuple[facets.Subject, str]]:
+    """The values of the fields in which the one differs from the other; most writes change a field or two."""
+    fields: dict[str, Any] = {name: field for name, of in _FIELDS.items() if (field := of(one)) != of(other)}
+    return facets.values_of(**fields)
 
 
 def _difference(
