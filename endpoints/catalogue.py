@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from endpoints import facets
 from endpoints.models import AttributeKind, AttributeName
 from projects.models import Project
 
-_SAMPLE = 200_000  # endpoints looked at for the values of a name; a suggestion need not be exact
+_SAMPLE = 200_000  # endpoints looked at where the facets can't answer; a suggestion need not be exact
 
 _SOURCE = {
     AttributeKind.ATTRIBUTE: "SELECT jsonb_array_elements_text(attributes -> %(name)s) AS value FROM endpoint",
@@ -40,7 +41,7 @@ _COUNTED = """
 
 @dataclass(frozen=True, slots=True)
 class ValueCount:
-    """A value and how many endpoints (of those looked at) carry it."""
+    """A value and how many endpoints carry it: exactly, or of those looked at where the facets can't answer."""
 
     value: str
     endpoints: int
@@ -59,6 +60,27 @@ def values(*, project: Project, kind: str, name: str, like: str = "", limit: int
     source = _STANDARD.get(name) if kind == "STANDARD" else _SOURCE.get(AttributeKind(kind)) if kind in AttributeKind else None
     if source is None:
         return []
+    totals = _totals(project, _subject(kind, name))
+    if totals is not None:
+        part = like.lower()
+        found = [ValueCount(value=value, endpoints=total) for value, total in totals.items() if part in value.lower()]
+        return sorted(found, key=lambda one: (-one.endpoints, one.value))[:limit]
+    return _sampled(project, source, name, like, limit)
+
+
+def _subject(kind: str, name: str) -> facets.Subject:
+    if kind == "STANDARD":
+        name = f"{'Location' if name in ('Country', 'City') else 'Demographic'}.{name}"
+    return facets.Subject(facets.SubjectKind(kind), name)
+
+
+def _totals(project: Project, subject: facets.Subject) -> dict[str, int] | None:
+    with facets.moment(project_id=project.pk):
+        facet = facets.read(project_id=project.pk, subjects=[subject]).facet(subject)
+        return None if facet is None else facet.totals()
+
+
+def _sampled(project: Project, source: str, name: str, like: str, limit: int) -> list[ValueCount]:
     escaped = like.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     with connection.cursor() as cursor:
         cursor.execute(

@@ -150,11 +150,13 @@ class Facet:
     def totals(self) -> dict[str, int]:
         """How many endpoints carry each value."""
         found: dict[str, int] = {}
+        touched = {*self._added, *self._removed}
         if self._base:
+            self._base.load(touched)  # all by one query
             with connection.cursor() as cursor:
                 cursor.execute(_TOTALS, [self._base.subject_id])
                 found = dict(cursor.fetchall())
-        for value in {*self._added, *self._removed}:
+        for value in touched:
             found[value] = len(self.carrying([value]))
         return {value: total for value, total in found.items() if total}
 

@@ -1,4 +1,4 @@
-"""A definition becomes an audience: leaves by SQL, the rest by set algebra."""
+"""A definition becomes an audience: leaves by facets, or by SQL where those can't answer; the rest by set algebra."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.audience import Audience
+from endpoints import facets
 from projects.models import Project
-from segments.evaluation import beyond, leaves, ranks, sources
+from segments.evaluation import beyond, indexed, leaves, ranks, sources
 from segments.evaluation.moment import Moment
 from segments.evaluation.parse import parse_document
 from segments.evaluation.tree import Combine, Criterion, Definition, Dimension, Group, SourceSegment, Test
@@ -19,7 +20,8 @@ from segments.models import SegmentType
 
 def evaluate_segment(*, project_id: int, segment_id: str, now: datetime.datetime, version: int | None = None) -> Audience:
     """The endpoints that are members of the project's segment now. Raises ``DefinitionRefused`` (``SourceRefused`` if there is none)."""
-    return _Evaluation(project_id, now).segment(SourceSegment(segment_id, version), ())
+    with facets.moment(project_id=project_id):
+        return _Evaluation(project_id, now).segment(SourceSegment(segment_id, version), ())
 
 
 def evaluate_document(*, project_id: int, document: dict[str, Any], now: datetime.datetime) -> Audience:
@@ -28,20 +30,29 @@ def evaluate_document(*, project_id: int, document: dict[str, Any], now: datetim
 
 
 def evaluate_definition(*, project_id: int, definition: Definition, now: datetime.datetime) -> Audience:
-    return _Evaluation(project_id, now).definition(definition, ("",))  # it counts as a segment above its base segments
+    with facets.moment(project_id=project_id):
+        return _Evaluation(project_id, now).definition(definition, ("",))  # it counts as a segment above its base segments
 
 
 class _Evaluation:
-    """One question. Each test, and everyone, is read from the database once."""
+    """One question, asked within a moment. Each subject, each test, and everyone, is read once."""
 
     def __init__(self, project_id: int, now: datetime.datetime) -> None:
         self.project_id, self.now = project_id, now
         self._tests: dict[Test, Audience] = {}
+        self._facets: dict[facets.Subject, facets.Facet | None] = {}
         self._segments: dict[SourceSegment, Audience] = {}
 
     @functools.cached_property
     def everyone(self) -> Audience:
-        return leaves.everyone(project_id=self.project_id)
+        facet = self.facet(facets.EVERYONE)
+        return leaves.everyone(project_id=self.project_id) if facet is None else facet.carrying([""])
+
+    def facet(self, subject: facets.Subject) -> facets.Facet | None:
+        """None where SQL must answer."""
+        if subject not in self._facets:
+            self._facets[subject] = facets.read(project_id=self.project_id, subjects=[subject]).facet(subject)
+        return self._facets[subject]
 
     @functools.cached_property
     def moment(self) -> Moment:
@@ -52,7 +63,7 @@ class _Evaluation:
         if source not in self._segments:
             version = sources.find(project_id=self.project_id, source=source, trail=trail)
             if version.segment.segment_type == SegmentType.IMPORT:
-                self._segments[source] = version.members or Audience()
+                self._segments[source] = (version.members or Audience()) & self.everyone
             else:
                 self._segments[source] = self.definition(parse_document(version.document), (*trail, source.segment_id))
         return self._segments[source]
@@ -82,9 +93,16 @@ class _Evaluation:
 
     def criterion(self, criterion: Criterion) -> Audience:
         if criterion.test not in self._tests:
-            self._tests[criterion.test] = beyond.holding(project_id=self.project_id, test=criterion.test, moment=self.moment)
+            self._tests[criterion.test] = self.holding(criterion.test)
         audience = self._tests[criterion.test]
         return self.everyone - audience if criterion.is_negated else audience
+
+    def holding(self, test: Test) -> Audience:
+        subject = indexed.subject_of(test)
+        facet = self.facet(subject) if subject is not None else None
+        if facet is not None:
+            return indexed.holding(test=test, facet=facet)
+        return beyond.holding(project_id=self.project_id, test=test, moment=self.moment)
 
     def combine(self, how: Combine, parts: Sequence[Audience]) -> Audience:
         if how is Combine.ALL:

@@ -1,4 +1,4 @@
-"""A test as one SQL scan. Each starts at the project's endpoints and can only narrow; every value is a parameter."""
+"""A test as one SQL scan, where facets can't answer it. It starts at the project's endpoints and only narrows; values are parameters."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _HELD = {
     SubjectKind.METRIC: "(e.metrics -> %(name)s)",
 }
 # Endpoints are never of the type PUSH itself; the filter means any of them.
-_PUSH = ("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU")
+PUSH = ("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU")
 _SIGN = {
     Comparison.EQUAL: "{it} = %(value)s",
     Comparison.GREATER_THAN: "{it} > %(value)s",
@@ -97,7 +97,7 @@ def _condition(test: ValueTest) -> tuple[str, dict[str, Any]]:
 def _any_of(subject: Subject, values: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     if subject.kind is SubjectKind.STANDARD:
         if subject.name == "Demographic.Channel" and "PUSH" in values:
-            values = (*values, *_PUSH)
+            values = (*values, *PUSH)
         return f"{STANDARD[subject.name]} = ANY(%(values)s)", {"values": list(values)}
     return f"{_HELD[subject.kind]} ?| %(values)s", {"values": list(values)}
 
