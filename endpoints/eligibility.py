@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from django.db import models
 
 from core.audience import Audience
-from core.sql import bigint_array, id_sets
+from core.sql import bigint_array, id_set, id_sets
+from endpoints import facets
 
 
 class Exclusion(models.TextChoices):
@@ -54,9 +55,27 @@ _ZONES = """
 """
 
 
+# Of several endpoints with one address the lowest id stays.
+_LATER_TWINS = """
+    SELECT id FROM (
+        SELECT e.id, row_number() OVER (PARTITION BY e.address_key ORDER BY e.id) AS place
+          FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+          JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = %(channel)s) held
+     WHERE place > 1
+"""
+_CHANNEL, _OPT_OUT, _STATUS, _TIME_ZONE = (
+    facets.Subject(facets.SubjectKind.STANDARD, name)
+    for name in ("Demographic.Channel", "OptOut", "EndpointStatus", "Demographic.Timezone")
+)
+_SET = "set"  # the value of facets.ADDRESS for an address that is not empty
+
+
 def eligibility(*, project_id: int, members: Audience, channel: str) -> Eligibility:
-    """Divide an audience into who can be sent to on the channel now and who can't, by reason. One query."""
-    sets = id_sets(_CLASSIFY, {"channel": channel, "ids": bigint_array(members), "project": project_id})
+    """Divide an audience into who can be sent to on the channel now and who can't, by reason."""
+    with facets.moment(project_id=project_id):
+        sets = _by_facets(project_id, members, channel)
+        if sets is None:
+            sets = id_sets(_CLASSIFY, {"channel": channel, "ids": bigint_array(members), "project": project_id})
     eligible = sets.pop("", Audience())
     gone = members - eligible - Audience.union(sets.values())
     if gone:
@@ -64,12 +83,58 @@ def eligibility(*, project_id: int, members: Audience, channel: str) -> Eligibil
     return Eligibility(eligible=eligible, excluded={str(reason): sets[reason] for reason in sorted(sets)})
 
 
+def _by_facets(project_id: int, members: Audience, channel: str) -> dict[str, Audience] | None:
+    """As ``_CLASSIFY`` says; only who may share an address is looked at. None when a facet can't answer."""
+    subjects = (facets.EVERYONE, _CHANNEL, facets.ADDRESS, _OPT_OUT, _STATUS)
+    snapshot = facets.read(project_id=project_id, subjects=subjects)
+    everyone, channels, addresses, opt_outs, statuses = (snapshot.facet(subject) for subject in subjects)
+    if everyone is None or channels is None or addresses is None or opt_outs is None or statuses is None:
+        return None
+    left = members & everyone.carrying([""])
+    sets: dict[str, Audience] = {}
+
+    def keep(reason: Exclusion, kept: Audience) -> None:
+        nonlocal left
+        taken, left = left - kept, left & kept
+        if taken:
+            sets[reason] = taken
+
+    keep(Exclusion.ENDPOINT_CHANNEL_MISMATCH, channels.carrying([channel]))
+    keep(Exclusion.ENDPOINT_MISSING_ADDRESS, addresses.carrying([_SET]))
+    keep(Exclusion.ENDPOINT_OPT_OUT, left - opt_outs.carrying(["ALL"]))
+    keep(Exclusion.ENDPOINT_INACTIVE, statuses.carrying(["ACTIVE"]))
+    shared = left & addresses.carrying([facets.SHARED])
+    if shared:
+        given = {"ids": bigint_array(shared), "project": project_id, "channel": channel}
+        keep(Exclusion.DUPLICATE_ENDPOINT, left - id_set(_LATER_TWINS, given))
+    sets[""] = left
+    return sets
+
+
 def zones(*, project_id: int, members: Audience) -> dict[str, Audience]:
     """The members by their own time zone (IANA name); those without a valid one stand under the empty text."""
-    found = id_sets(_ZONES, {"ids": bigint_array(members), "project": project_id})
+    with facets.moment(project_id=project_id):
+        found = _zones_by_facets(project_id, members)
+        if found is None:
+            found = id_sets(_ZONES, {"ids": bigint_array(members), "project": project_id})
     known = zoneinfo.available_timezones()
     by_zone: dict[str, Audience] = {}
     for name, audience in found.items():
         key = name if name in known else ""
         by_zone[key] = by_zone.get(key, Audience()) | audience
     return by_zone
+
+
+def _zones_by_facets(project_id: int, members: Audience) -> dict[str, Audience] | None:
+    snapshot = facets.read(project_id=project_id, subjects=(facets.EVERYONE, _TIME_ZONE))
+    everyone, facet = snapshot.facet(facets.EVERYONE), snapshot.facet(_TIME_ZONE)
+    if everyone is None or facet is None:
+        return None
+    left = members & everyone.carrying([""])
+    found: dict[str, Audience] = {}
+    for name in facet.values():
+        here = left & facet.carrying([name])
+        if here:
+            found[name] = here
+    homeless = left - Audience.union(found.values())
+    return found | {"": homeless} if homeless else found

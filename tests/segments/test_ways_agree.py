@@ -12,6 +12,8 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.audience import Audience
+from endpoints import eligibility
 from endpoints.facets import folding, reading, rebuilding
 from endpoints.models import Endpoint, FacetSubject, OptOut, OptOutEntry
 from endpoints.queries import endpoint_rows
@@ -64,7 +66,8 @@ def endpoint(draw: Any) -> dict[str, Any]:
     if draw(st.booleans()):
         document["Location"] = {"Country": draw(st.sampled_from(["KR", "US"])), "City": draw(st.sampled_from(["서울", "Z", "é"]))}
     if draw(st.booleans()):
-        document["Demographic"] = {"Platform": draw(st.sampled_from(["iOS", "서울", "1.0"]))}
+        zone = draw(st.sampled_from(["Asia/Seoul", "Europe/London", "Nowhere/At all"]))
+        document["Demographic"] = {"Platform": draw(st.sampled_from(["iOS", "서울", "1.0"])), "Timezone": zone}
     if draw(st.booleans()):
         document["OptOut"] = draw(st.sampled_from(["ALL", "NONE"]))
     if draw(st.booleans()):
@@ -279,6 +282,26 @@ def by_sql(project: Project, document: dict[str, Any]) -> set[int]:
     return members
 
 
+def divided(project: Project, members: set[int]) -> tuple[object, ...]:
+    """Who can be sent to on each channel, who can't and why, and everybody's zone."""
+    asked = Audience(members)
+    return (
+        *(
+            eligibility.eligibility(project_id=project.pk, members=asked, channel=channel)
+            for channel in ("EMAIL", "SMS", "GCM", "CUSTOM")
+        ),
+        eligibility.zones(project_id=project.pk, members=asked),
+    )
+
+
+def divided_by_sql(project: Project, members: set[int]) -> tuple[object, ...]:
+    with transaction.atomic():
+        FacetSubject.objects.filter(project=project).update(state="TOO_MANY")
+        found = divided(project, members)
+        transaction.set_rollback(True)
+    return found
+
+
 def take(project: Project, what: str, given: Any) -> None:
     match what:
         case "write":
@@ -316,6 +339,8 @@ def test_facets_sql_and_the_rules_agree(steps: list[tuple[str, Any]], asked: lis
         if folded:
             folding.fold_project(project_id=project.pk)
         assert rebuilding.verify(project_id=project.pk) == []
+        everybody = set(Endpoint.objects.filter(project=project).values_list("pk", flat=True)) | {2**40}
+        assert divided(project, everybody | strangers) == divided_by_sql(project, everybody | strangers)
         for document in asked:
             expected = naive(project, document)
             assert evaluated(project, document) == expected
