@@ -206,6 +206,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; a tick every second needs a beat that wakes as often
 CELERY_TIMEZONE = "UTC"
+IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=60.0)  # and an import worker's piece
 SEND_LEASE_SECONDS = env.float("SEND_LEASE_SECONDS", default=30.0)  # a dead worker's slice is taken over after so long
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
@@ -25,7 +26,7 @@ from segments.services import completing, preparing, trying
 from segments.sources import Source, SourceRefused
 from segments.sources.stored import StoredSource
 
-LEASE = datetime.timedelta(seconds=60)
+LEASE = datetime.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
 _ATTEMPTS = 25  # claims of one piece, after which its workers are not just unlucky
 _BATCH = 1000  # rows written at once
 _PAUSE_SECONDS = 0.02  # between two looks whether it is this piece's turn
@@ -80,6 +81,8 @@ class Worker:
             try:
                 prepared = held.prepared.result()
                 ahead = self._take()
+                if ahead is not None and ahead.piece.number < held.piece.number:
+                    raise _EarlierIsFree  # a dead worker's; it would wait for us, and we for it
                 self._await_turn(held.piece)
                 self._write(held.piece, prepared)
             except _EarlierIsFree:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -19,7 +20,7 @@ from segments.models import ImportJob, ImportPiece, JobStatus
 from segments.services import completing, pieces, preparing
 from segments.sources import SourceRefused
 
-LEASE = datetime.timedelta(seconds=60)
+LEASE = datetime.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
 CLOSED = (JobStatus.COMPLETED, JobStatus.FAILED)
 # Nobody's to carry on: closed, or waiting for a person who says what the columns are.
 _AT_REST = (*CLOSED, JobStatus.PENDING_JOB)
