@@ -1,4 +1,4 @@
-"""``make bench``: BENCH=imports,counting,sending,pages chooses, BENCH_ROWS says how many endpoints (100,000)."""
+"""``make bench``: BENCH=imports,segments,sending,pages chooses, BENCH_ROWS says how many endpoints (100,000)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-AREAS = ("imports", "counting", "sending", "pages")
+AREAS = ("imports", "segments", "sending", "pages")
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import counting, imports, pages, sending
+    from bench import imports, pages, segments, sending
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -62,8 +62,8 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
     job = imports.measure(report=report, project=project, file=file, rows=rows)  # the others need its endpoints
     assert job.segment is not None
     segment_id = job.segment.public_id
-    if "counting" in wanted:
-        counting.measure(report=report, project=project, base=segment_id, rows=rows)
+    if "segments" in wanted:
+        segments.measure(report=report, project=project, base=segment_id, rows=rows)
     campaign = sending.measure(report=report, project=project, segment_id=segment_id) if "sending" in wanted else None
     if "pages" in wanted:
         pages.measure(report=report, project=project, segment_id=segment_id, campaign=campaign, rows=rows)

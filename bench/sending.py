@@ -59,7 +59,7 @@ def measure(*, report: Report, project: Project, segment_id: str) -> Campaign | 
     freezing.freeze_run(run_id=run_id, clock=clock.now)
     frozen_in = 1000 * (time.perf_counter() - begun)
     run = Run.objects.select_related("project", "campaign").get(pk=run_id)
-    report.add(Figure(figure="freeze of a run", value=frozen_in, unit="ms", rows=run.targeted))
+    report.add(Figure(figure="freeze of a run", value=frozen_in, unit="ms", rows=run.targeted, goal=200, floor=1000))
     with _sink() as port:
         source = _source(port, messages=run.frozen, size=_message_size(run))
         with Watch() as watch:

@@ -118,3 +118,9 @@ def _microseconds(text: str) -> int | None:
     offset = int(ahead or 0) * 3600 + int(minutes or 0) * 60
     seconds += offset if sign == "-" else -offset
     return days * _DAY + seconds * 1_000_000 + (round(float("0" + fraction) * 1_000_000) if fraction else 0)
+
+
+def forget() -> None:
+    """For benchmarks: no text has been read yet."""
+    _number.cache_clear()
+    _microseconds.cache_clear()

@@ -1,0 +1,218 @@
+"""The count under the segment builder (matching and eligible): beside SQL by hand, over many millions, while others write.
+
+``BENCH_FACET_ROWS`` (10 million) says how many endpoints the large count is over. Only their facets are made, at random: the
+count reads nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+
+from bench.report import Figure, Report
+from core import clock
+from endpoints import facets
+from endpoints.facets import folding, reading
+from projects.models import Project
+from projects.services.projects import create_project
+from segments import queries
+from segments.evaluation import indexed
+
+WRITERS = 8
+WRITING_SECONDS = 8.0
+STORES = 5_000
+DAYS = 4_000  # distinct sign-up days
+RANGE = 2_000  # days that the range spans
+FIRST_DAY = datetime.date(2015, 1, 1)
+
+_BY_HAND = """
+    SELECT count(*), count(*) FILTER (WHERE e.status = 'ACTIVE' AND e.opt_out = 'NONE' AND e.address <> '')
+      FROM endpoints_endpoint e JOIN endpoints_endpointuser u ON u.id = e.user_id
+     WHERE e.project_id = %s AND u.attributes->'status' ? '정상' AND u.attributes->'type' ? '직원'
+"""
+
+
+def filtered(base: str) -> dict[str, Any]:
+    """The segment of the samples: status is 정상 and type is 직원."""
+    attributes = {
+        name: {"AttributeType": "INCLUSIVE", "Values": [value]} for name, value in (("status", "정상"), ("type", "직원"))
+    }
+    group = {"SourceSegments": [{"Id": base}], "Type": "ALL", "Dimensions": [{"UserAttributes": attributes}]}
+    return {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+
+
+def measure(*, report: Report, project: Project, base: str, rows: int) -> None:
+    def by_hand() -> tuple[int, int]:
+        with connection.cursor() as cursor:
+            cursor.execute(_BY_HAND, [project.pk])
+            return cursor.fetchone()
+
+    def counted() -> tuple[int, int]:
+        counts = queries.document_counts(project=project, document=filtered(base), now=datetime.datetime.now(datetime.UTC))
+        return counts.matching, counts.eligible
+
+    if counted() != by_hand():
+        raise RuntimeError(f"{counted()} counted, {by_hand()} by hand")
+    yardstick, value = _milliseconds(by_hand), _milliseconds(counted)
+    report.add(
+        Figure(
+            figure="count of a dynamic segment",
+            value=value,
+            unit="ms",
+            rows=rows,
+            yardstick=yardstick,
+            yardstick_name="SQL by hand",
+        )
+    )
+    _without_facets(report, project, rows)
+    _while_others_write(report, project, rows)
+    _over_millions(report, project, int(os.environ.get("BENCH_FACET_ROWS", "10000000")))
+
+
+def _count(project: Project, *dimensions: dict[str, Any]) -> queries.Counts:
+    document = {"SegmentGroups": {"Groups": [{"Type": "ALL", "Dimensions": list(dimensions)}]}}
+    return queries.document_counts(project=project, document=document, now=clock.now())
+
+
+def _without_facets(report: Report, project: Project, rows: int) -> None:
+    """Amounts have too many values for facets: one scan."""
+    spend = {"Metrics": {"spend": {"ComparisonOperator": "GREATER_THAN", "Value": 5000}}}
+    value = _milliseconds(lambda: _count(project, spend))
+    report.add(Figure(figure="count, a range of a metric without facets", value=value, unit="ms", rows=rows, goal=300, floor=600))
+
+
+def _while_others_write(report: Report, project: Project, rows: int) -> None:
+    root = Path(__file__).resolve().parent.parent
+    environment = os.environ | {"BENCH_DATABASE": str(connection.settings_dict["NAME"]), "LOG_LEVEL": "WARNING"}
+    command = [sys.executable, "-m", "bench.updater", str(project.pk), str(rows), str(WRITING_SECONDS)]
+    writers = [
+        subprocess.Popen(command, env=environment, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _number in range(WRITERS)
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout is not None
+            writer.stdout.readline()  # it is ready
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+        times = _counts_and_ticks(project)
+        written = sum(int(writer.communicate()[0]) for writer in writers)
+        if any(writer.returncode for writer in writers):
+            raise RuntimeError("a writer failed")
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+    report.add(
+        Figure(figure=f"updates of one endpoint, {WRITERS} writers", value=written / WRITING_SECONDS, unit="updates/s", rows=rows,
+               goal=1_500, floor=700)
+    )  # fmt: skip
+    report.add(Figure(figure="count while they write, p95", value=_p95(times), unit="ms", rows=rows))
+
+
+def _counts_and_ticks(project: Project) -> list[float]:
+    """A count four times a second, the tick once, until the writers stop."""
+    times = []
+    end = time.perf_counter() + WRITING_SECONDS
+    while time.perf_counter() < end:
+        begun = time.perf_counter()
+        _count(project, _signed_up(len(times)))
+        times.append(1000 * (time.perf_counter() - begun))
+        if len(times) % 4 == 0:
+            folding.fold_due(now=clock.now())
+        time.sleep(0.25)
+    return times
+
+
+def _signed_up(turn: int) -> dict[str, Any]:
+    """A range that is another one each turn, as when somebody drags it."""
+    first = FIRST_DAY + datetime.timedelta(days=turn)
+    ends = [f"{day.isoformat()}T00:00:00Z" for day in (first, first + datetime.timedelta(days=RANGE - 1))]
+    return {"Attributes": {"signup": {"AttributeType": "BETWEEN", "Values": ends}}}
+
+
+def _over_millions(report: Report, project: Project, rows: int) -> None:
+    assert project.created_by is not None
+    large = create_project(actor=project.created_by, name="bench", description="", time_zone="Asia/Seoul", now=clock.now())
+    _make_facets(large, rows)
+
+    def count(turn: int) -> float:
+        store = {"AttributeType": "INCLUSIVE", "Values": [f"매장-{number}" for number in range(turn, turn + 90)]}
+        grade = {"AttributeType": "INCLUSIVE", "Values": ["A", "B"]}
+        begun = time.perf_counter()
+        counts = _count(large, {"Attributes": {"store": store}}, {"UserAttributes": {"grade": grade}}, _signed_up(turn))
+        taken = 1000 * (time.perf_counter() - begun)
+        if not 0 < counts.eligible < counts.matching < rows:
+            raise RuntimeError(f"{counts} of {rows}")
+        return taken
+
+    def cold(turn: int) -> float:
+        """As in a process that has answered nothing yet."""
+        reading.forget()
+        indexed.forget()
+        return count(turn)
+
+    count(0)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE endpoints_facetchunk, endpoints_facetsubject, endpoints_facetdelta")
+    figure = Figure(
+        figure="count, three filters, cold, p95", value=_p95([cold(turn) for turn in range(20)]), unit="ms", rows=rows
+    )
+    report.add(dataclasses.replace(figure, goal=60, floor=200))
+    figure = Figure(
+        figure="count, three filters, warm, p95", value=_p95([count(turn) for turn in range(40)]), unit="ms", rows=rows
+    )
+    report.add(dataclasses.replace(figure, goal=30, floor=100))
+
+
+def _make_facets(project: Project, rows: int) -> None:
+    chance = np.random.default_rng(7)
+    ids = np.arange(1, rows + 1)
+    standard, attribute = facets.SubjectKind.STANDARD, facets.SubjectKind.ATTRIBUTE
+    days = [f"{(FIRST_DAY + datetime.timedelta(days=day)).isoformat()}T00:00:00Z" for day in range(DAYS)]
+    made: list[tuple[facets.Subject, list[str]]] = [
+        (facets.EVERYONE, [""]),
+        (facets.ADDRESS, ["set"]),
+        (facets.Subject(standard, "Demographic.Channel"), ["EMAIL"]),
+        (facets.Subject(standard, "EndpointStatus"), ["ACTIVE"]),
+        (facets.Subject(standard, "OptOut"), ["NONE"] * 49 + ["ALL"]),
+        (facets.Subject(facets.SubjectKind.USER_ATTRIBUTE, "grade"), list("ABCDEF")),
+        (facets.Subject(attribute, "store"), [f"매장-{number}" for number in range(STORES)]),
+        (facets.Subject(attribute, "signup"), days),
+    ]
+    for subject, values in made:
+        chosen = chance.integers(0, len(values), rows, dtype=np.int16)
+        parts = np.split(ids[np.argsort(chosen, kind="stable")], np.cumsum(np.bincount(chosen, minlength=len(values)))[:-1])
+        changes = facets.Changes()
+        for value, part in zip(values, parts, strict=True):
+            changes.add(subject, value, np.sort(part))
+        with transaction.atomic():
+            changes.record(project_id=project.pk)
+        folding.fold_project(project_id=project.pk)
+
+
+def _p95(times: list[float]) -> float:
+    return sorted(times)[int(0.95 * (len(times) - 1) + 0.5)]
+
+
+def _milliseconds(ask: Callable[[], object]) -> float:
+    """The median of five."""
+    times = []
+    for _turn in range(5):
+        begun = time.perf_counter()
+        ask()
+        times.append(1000 * (time.perf_counter() - begun))
+    return statistics.median(times)
