@@ -55,6 +55,14 @@ class PersonLine:
     is_opted_out: bool
     updated_at: datetime.datetime
 
+    @property
+    def state(self) -> str:
+        return str(_("Opted out") if self.is_opted_out else _("Receives messages") if self.is_active else _("Inactive"))
+
+    @property
+    def colour(self) -> str:
+        return "orange" if self.is_opted_out else "green" if self.is_active else "secondary"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -124,24 +132,28 @@ def find(*, project: Project, text: str, only: Filter, limit: int = 50) -> Found
     lower = text.lower()
     rows = _rows(project)
     own_channels = rows.filter(channel_type__in=ChannelType.values)  # so that the index on (channel, address) serves
-    users = EndpointUser.objects.filter(project=project, user_id__startswith=text)
-    ways = [
-        rows.filter(endpoint_key__startswith=lower),
-        own_channels.filter(address_key__startswith=lower),
-        rows.filter(user__in=list(users.order_by("user_id").values_list("pk", flat=True)[:CANDIDATES])),
-    ]
-    candidates: set[int] = set()
-    is_cut = False
-    for way in ways:
-        ids = list(way.values_list("pk", flat=True)[: CANDIDATES + 1])
-        is_cut = is_cut or len(ids) > CANDIDATES
-        candidates.update(ids)
+    users = dict(
+        EndpointUser.objects.filter(project=project, user_id__startswith=text)
+        .order_by("user_id")
+        .values_list("pk", "user_id")[:CANDIDATES]
+    )
     # The exact ones may lie behind the first candidates.
-    candidates.update(rows.filter(endpoint_key=lower).values_list("pk", flat=True))
-    candidates.update(own_channels.filter(address_key=lower).values_list("pk", flat=True)[:CANDIDATES])
-    lines = _lines(only.apply(rows.filter(pk__in=candidates)))
-    lines.sort(key=lambda line: (lower not in (line.endpoint_id.lower(), line.address.lower(), line.user_id.lower()), line.id))
-    return Found(lines=lines[:limit], is_cut=is_cut or len(lines) > limit)
+    exact = _ids(rows.filter(endpoint_key=lower)) | _ids(own_channels.filter(address_key=lower))
+    exact |= _ids(rows.filter(user__in=[pk for pk, user_id in users.items() if user_id == text]))
+    ways = [
+        _ids(rows.filter(endpoint_key__startswith=lower)),
+        _ids(own_channels.filter(address_key__startswith=lower)),
+        _ids(rows.filter(user__in=list(users))),
+    ]
+    fitting = only.apply(rows.filter(pk__in=exact.union(*ways))).values_list("pk", flat=True)
+    shown = sorted(fitting, key=lambda pk: (pk not in exact, pk))[:limit]
+    lines = {line.id: line for line in _lines(rows.filter(pk__in=shown))}
+    is_cut = any(len(way) > CANDIDATES for way in ways) or len(fitting) > limit
+    return Found(lines=[lines[pk] for pk in shown if pk in lines], is_cut=is_cut)
+
+
+def _ids(endpoints: QuerySet[Endpoint]) -> set[int]:
+    return set(endpoints.values_list("pk", flat=True)[: CANDIDATES + 1])
 
 
 def endpoint(*, project: Project, pk: int) -> Endpoint:

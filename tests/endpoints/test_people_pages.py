@@ -164,7 +164,7 @@ def test_the_page_of_people_takes_few_queries(project: Project, django_assert_nu
 
     with django_assert_num_queries(6):  # session, person, access, the facets at one moment, the page
         client.get(url("endpoints:list-people", project))
-    with django_assert_num_queries(9):  # three ways to begin, users, two exact ones, the page
+    with django_assert_num_queries(10):  # users, two exact ones, two ways to begin, who of them fits, the page
         client.get(url("endpoints:list-people", project), {"q": "endpoint"})
 
 
