@@ -15,7 +15,7 @@ from pyroaring import BitMap, BitMap64
 from core.audience import Audience
 from core.sql import copy_rows
 from endpoints.facets import store
-from endpoints.facets.store import Pages
+from endpoints.facets.store import Chunks
 from endpoints.facets.subjects import Subject
 from endpoints.models import FacetState
 
@@ -46,8 +46,8 @@ class _Base:
     subject_id: int
     fold: int
     names: frozenset[str] | None = None  # values that somebody carries; None: not asked for yet
-    pages: dict[str, Pages] = field(default_factory=dict)
-    leaves: dict[Hashable, tuple[frozenset[str], Pages]] = field(default_factory=dict)
+    chunks: dict[str, Chunks] = field(default_factory=dict)
+    leaves: dict[Hashable, tuple[frozenset[str], Chunks]] = field(default_factory=dict)
     bytes: int = 0
 
     def all_names(self) -> frozenset[str]:
@@ -58,16 +58,14 @@ class _Base:
         return self.names
 
     def load(self, values: Iterable[str]) -> None:
-        missing = [value for value in values if value not in self.pages]
+        missing = [value for value in values if value not in self.chunks]
         if not missing:
             return
-        found: dict[str, dict[int, list[BitMap]]] = {value: {} for value in missing}
+        found: dict[str, Chunks] = {value: {} for value in missing}
         for value, chunk, stored in copy_rows(_CHUNKS, [self.subject_id, missing]):
-            pages = found[value.decode()]
-            pages.setdefault(store.page_of(int.from_bytes(chunk)), []).append(BitMap.deserialize(stored))
+            found[value.decode()][int.from_bytes(chunk)] = BitMap.deserialize(stored)
             self.bytes += len(stored) + 200
-        for name, held in found.items():
-            self.pages[name] = {page: BitMap.union(*some) if len(some) > 1 else some[0] for page, some in held.items()}
+        self.chunks |= found
 
     def after(self, fold: int) -> _Base:
         """The same at a later fold: values that were written since must be read again."""
@@ -77,8 +75,8 @@ class _Base:
         names = self.names
         if names is not None:
             names = (names - changed.keys()) | {value for value, is_held in changed.items() if is_held}
-        pages = {value: held for value, held in self.pages.items() if value not in changed}
-        return _Base(self.subject_id, fold, names, pages, {} if changed else self.leaves, self.bytes)
+        chunks = {value: held for value, held in self.chunks.items() if value not in changed}
+        return _Base(self.subject_id, fold, names, chunks, {} if changed else self.leaves, self.bytes)
 
 
 class _Bases:
@@ -160,16 +158,16 @@ class Facet:
             found[value] = len(self.carrying([value]))
         return {value: total for value, total in found.items() if total}
 
-    def _carrying(self, values: frozenset[str], key: Hashable | None) -> Pages:
+    def _carrying(self, values: frozenset[str], key: Hashable | None) -> Chunks:
         whole = self._of_base(values, key)
         touched = [value for value in values if value in self._added or value in self._removed]
         if not touched:
             return whole
-        affected = store.paged(BitMap64.union(*(self._added[v] | self._removed[v] for v in touched)))
+        affected = store.split(BitMap64.union(*(self._added[v] | self._removed[v] for v in touched)))
         again = [store.both(self._now(value), affected) for value in values]
         return store.union([store.less(whole, affected), *again])
 
-    def _of_base(self, values: frozenset[str], key: Hashable | None) -> Pages:
+    def _of_base(self, values: frozenset[str], key: Hashable | None) -> Chunks:
         base = self._base
         if base is None:
             return {}
@@ -177,18 +175,18 @@ class Facet:
         if leaf and leaf[0] == values:
             return leaf[1]
         base.load(values)
-        whole = store.union(base.pages[value] for value in values)
+        whole = store.union(base.chunks[value] for value in values)
         if key is not None:
             base.leaves[key] = (values, whole)
             base.bytes += sum(len(ids.serialize()) for ids in whole.values())
         return whole
 
-    def _now(self, value: str) -> Pages:
+    def _now(self, value: str) -> Chunks:
         """One value's endpoints, deltas included."""
-        pages = self._base.pages.get(value, {}) if self._base else {}
+        chunks = self._base.chunks.get(value, {}) if self._base else {}
         if value not in self._added and value not in self._removed:
-            return pages
-        return store.union([store.less(pages, store.paged(self._removed[value])), store.paged(self._added[value])])
+            return chunks
+        return store.union([store.less(chunks, store.split(self._removed[value])), store.split(self._added[value])])
 
 
 def _read(stored: bytes | memoryview | None) -> BitMap64:

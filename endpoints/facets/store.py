@@ -20,11 +20,7 @@ _CHUNKS_OF_A_PAGE = 32 - CHUNK_BITS  # log2
 _LOW = 0xFFFF_FFFF
 _FEW = 64  # ids that are split one by one
 
-Pages = dict[int, BitMap]
-
-
-def page_of(chunk: int) -> int:
-    return chunk >> _CHUNKS_OF_A_PAGE
+Chunks = dict[int, BitMap]  # by the number of the chunk
 
 
 def split(ids: BitMap64) -> dict[int, BitMap]:
@@ -44,46 +40,40 @@ def _bitmap(low: np.ndarray) -> BitMap:
     return BitMap(array.array("I", low.astype(np.uint32).tobytes()))
 
 
-def joined(pages: Pages) -> Audience:
-    """The pages as one audience: CRoaring's 64-bit form is the 32-bit forms, each after its page."""
-    held = {page: ids for page, ids in sorted(pages.items()) if ids}
-    parts = [struct.pack("<Q", len(held))]
-    for page, ids in held.items():
-        parts += [struct.pack("<I", page), ids.serialize()]
+def joined(chunks: Chunks) -> Audience:
+    """The chunks as one audience: CRoaring's 64-bit form is the 32-bit forms, each after its page."""
+    by_page: dict[int, list[BitMap]] = {}
+    for chunk, ids in sorted(chunks.items()):
+        if ids:
+            by_page.setdefault(chunk >> _CHUNKS_OF_A_PAGE, []).append(ids)
+    parts = [struct.pack("<Q", len(by_page))]
+    for page, some in by_page.items():
+        parts += [struct.pack("<I", page), (BitMap.union(*some) if len(some) > 1 else some[0]).serialize()]
     return Audience.from_bytes(b"".join(parts))
 
 
-def paged(ids: BitMap64) -> Pages:
-    """Ids in pages."""
-    if not ids:
-        return {}
-    if ids.max() <= _LOW:
-        return {0: BitMap.deserialize(ids.serialize()[12:])}  # behind the number of pages and the only page's own
-    return union({page_of(chunk): some} for chunk, some in split(ids).items())
-
-
-def union(some: Iterable[Pages]) -> Pages:
+def union(some: Iterable[Chunks]) -> Chunks:
     """All of them together."""
-    by_page: dict[int, list[BitMap]] = {}
-    for pages in some:
-        for page, ids in pages.items():
-            by_page.setdefault(page, []).append(ids)
-    return {page: BitMap.union(*ids) if len(ids) > 1 else ids[0] for page, ids in by_page.items()}
+    by_chunk: dict[int, list[BitMap]] = {}
+    for chunks in some:
+        for chunk, ids in chunks.items():
+            by_chunk.setdefault(chunk, []).append(ids)
+    return {chunk: BitMap.union(*ids) if len(ids) > 1 else ids[0] for chunk, ids in by_chunk.items()}
 
 
-def less(pages: Pages, taken: Pages) -> Pages:
-    return {page: ids - taken[page] if page in taken else ids for page, ids in pages.items()}
+def less(chunks: Chunks, taken: Chunks) -> Chunks:
+    return {chunk: ids - taken[chunk] if chunk in taken else ids for chunk, ids in chunks.items()}
 
 
-def both(pages: Pages, others: Pages) -> Pages:
-    return {page: ids & others[page] for page, ids in pages.items() if page in others}
+def both(chunks: Chunks, others: Chunks) -> Chunks:
+    return {chunk: ids & others[chunk] for chunk, ids in chunks.items() if chunk in others}
 
 
-def size(pages: Pages) -> int:
+def size(chunks: Chunks) -> int:
     """Bytes in memory, near enough."""
     return 100 + sum(
         ids.get_statistics()["n_bytes_array_containers"]
         + ids.get_statistics()["n_bytes_bitset_containers"]
         + ids.get_statistics()["n_bytes_run_containers"]
-        for ids in pages.values()
+        for ids in chunks.values()
     )
