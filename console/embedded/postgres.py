@@ -23,8 +23,9 @@ class Postgres:
     def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
         self._data = folder
         self._settings = {
-            "listen_addresses": "", "shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min", "max_connections": "200",
-            "wal_compression": "pglz", "random_page_cost": "1.1", "work_mem": "32MB", "maintenance_work_mem": "256MB",
+            "listen_addresses": "", "shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min",
+            "max_connections": "200", "wal_compression": "pglz", "random_page_cost": "1.1", "work_mem": "32MB",
+            "maintenance_work_mem": "256MB",
         } | (settings or {})  # fmt: skip
         self._socket = _socket_folder(folder)
 
