@@ -149,6 +149,7 @@ class ImportJob(models.Model):
     undo = models.CharField(max_length=5, choices=Undo.choices, default=Undo.NONE)
     undone = models.JSONField(null=True, blank=True)  # {"at", "by", "deleted", "restored", "left"}: the last three are endpoints
     failure = models.JSONField(null=True, blank=True)  # why the whole job was refused: {"code", "params"}
+    files_removed_at = models.DateTimeField(null=True, blank=True)  # the upload and converted copies; 7 days after the end
     notes = models.JSONField(default=list)  # [{"code", "params"}]: skipped files, ignored columns
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
@@ -158,6 +159,7 @@ class ImportJob(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["id"], condition=models.Q(undo="ASKED"), name="import_job_to_undo"),
+            models.Index(fields=["completed_at"], condition=models.Q(files_removed_at=None), name="import_job_with_files"),
             models.Index(fields=["project", "-id"], name="import_job_by_project"),
             models.Index(fields=["id"], condition=~models.Q(status__in=["COMPLETED", "FAILED"]), name="import_job_open"),
         ]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from segments.services import segments
 
 KEPT = datetime.timedelta(days=7)  # what was there before an import
 LEASE = datetime.timedelta(seconds=60)
+_FILES = 200  # jobs whose files one call removes
 
 _log = logging.getLogger(__name__)
 Clock = Callable[[], datetime.datetime]
@@ -167,9 +169,12 @@ def _undo_segment(job: ImportJob, actor: User | None, at: datetime.datetime) -> 
 
 
 def purge(*, now: datetime.datetime) -> int:
-    """Forget what was there before imports older than 7 days; how many rows."""
-    old = ImportBefore.objects.filter(
-        piece__job__completed_at__lt=now - KEPT, piece__job__status__in=[JobStatus.COMPLETED, JobStatus.FAILED]
-    ).exclude(piece__job__undo=ImportJob.Undo.ASKED)
-    deleted, _tables = old.delete()
+    """Forget what was there before imports older than 7 days, and the files that were kept of them; how many rows."""
+    jobs = ImportJob.objects.filter(completed_at__lt=now - KEPT, status__in=[JobStatus.COMPLETED, JobStatus.FAILED])
+    jobs = jobs.exclude(undo=ImportJob.Undo.ASKED)
+    deleted, _tables = ImportBefore.objects.filter(piece__job__in=jobs).delete()
+    for job in jobs.filter(files_removed_at=None).order_by("pk")[:_FILES]:
+        for name in {job.upload_key, *job.pieces.values_list("copy_key", flat=True)} - {""}:
+            default_storage.delete(name)
+        ImportJob.objects.filter(pk=job.pk).update(files_removed_at=now)
     return deleted

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from core import clock
 from core.audience import Audience
+from endpoints.facets import rebuilding
 from endpoints.models import Endpoint
 from projects.models import Project
 from segments.models import ImportJob, JobStatus, ScheduledImport, Segment
@@ -174,6 +175,14 @@ def test_the_form_asks_for_what_an_order_may_say(project: Project) -> None:
 # -- dry runs ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_dry_run_of_names_that_are_new_leaves_nothing_behind(project: Project) -> None:
+    tried = upload(project, line("a"), is_dry_run=True)
+    done = upload(project, line("a"))
+
+    assert (tried.total_created, done.total_created) == (1, 1)
+    assert rebuilding.verify(project_id=project.pk) == []
+
+
 def test_a_dry_run_says_what_would_change_and_writes_nothing(project: Project) -> None:
     upload(project, line("a"), line("b"))
     tried = upload(project, line("a"), line("b", "부산"), line("c"), "x,EMAIL,no address,\n", is_dry_run=True)
@@ -195,6 +204,7 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(project: Project) -
     done = run(ImportJob.objects.latest("pk"))
 
     assert (done.is_dry_run, done.total_created, done.total_changed) == (False, 1, 1)
+    assert rebuilding.verify(project_id=project.pk) == []
     assert members(done.segment, 1) == {"a", "b", "c"}
 
 

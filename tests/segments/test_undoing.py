@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
 from campaigns.services import launch
 from core import clock
+from endpoints.facets import rebuilding
 from endpoints.models import Endpoint, EndpointUser, OptOut, OptOutEntry
 from endpoints.services import update
 from endpoints.services.opt_out import set_opt_out
@@ -53,6 +55,16 @@ def upload(project: Project, *lines: str, **order: Any) -> ImportJob:
     return job
 
 
+def retried(job: ImportJob) -> ImportJob:
+    """Tried again, as if it had failed."""
+    ImportJob.objects.filter(pk=job.pk).update(status="FAILED")
+    job.refresh_from_db()
+    again = imports.retry_import(job=job, actor=job.created_by, now=clock.now())
+    running.run_job(job_id=again.pk, clock=clock.now)
+    again.refresh_from_db()
+    return again
+
+
 def undo(job: ImportJob) -> ImportJob:
     undoing.ask_undo(job=job, actor=job.created_by, now=clock.now())
     undoing.run_undo(job_id=job.pk, clock=clock.now)
@@ -80,6 +92,7 @@ def test_new_endpoints_go_and_changed_ones_are_as_they_were(project: Project) ->
     assert not EndpointUser.objects.filter(user_id="u-d").exists()
     assert Segment.objects.filter(deleted_at=None).count() == 1
     assert not ImportBefore.objects.filter(piece__job=second).exists()
+    assert rebuilding.verify(project_id=project.pk) == []
     assert AuditEntry.objects.filter(verb="import.undone").count() == 1
 
 
@@ -111,6 +124,7 @@ def test_an_import_of_many_pieces_that_write_the_same_endpoint_is_undone_as_a_wh
     undo(job)
 
     assert state() == before
+    assert rebuilding.verify(project_id=project.pk) == []
 
 
 def test_a_killed_undo_is_taken_over(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +175,12 @@ def test_after_seven_days_there_is_nothing_to_undo_and_nothing_is_kept(project: 
     assert ImportBefore.objects.exists()
 
     assert undoing.purge(now=clock.now()) == 0
+    assert default_storage.exists(job.upload_key)
     undoing.purge(now=later)
 
     assert not ImportBefore.objects.exists()
+    assert not default_storage.exists(job.upload_key)
+    assert retried(job).failure["code"] == "gone"
     assert not undoing.may_undo(job=job, now=later)
     with pytest.raises(undoing.UndoRefused):
         undoing.ask_undo(job=job, actor=job.created_by, now=later)
