@@ -104,6 +104,7 @@ PASSWORD_RESET_TIMEOUT = 24 * 60 * 60  # seconds
 AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = datetime.timedelta(minutes=15)
+AXES_USERNAME_FORM_FIELD = "username"  # what Django's log-in form calls it; axes would look for our users' "email"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "projects/locked_out.html"
 
