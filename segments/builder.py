@@ -7,6 +7,7 @@ import zoneinfo
 from dataclasses import dataclass
 from typing import Any
 
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -17,8 +18,6 @@ from projects.models import Project
 from segments import ports, queries
 from segments.evaluation import parse_document
 from segments.explanation import explain
-
-_STANDARD = ("Channel", "Country", "City", "Timezone", "Locale", "Platform", "OptOut", "EndpointStatus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,16 @@ def segment_builder(*, project: Project, document: dict[str, Any], own_id: str =
                 ("Metrics", AttributeKind.METRIC, _("Metrics")),
             )
         ]
-        + [{"group": _("Standard attributes"), "kind": "Standard", "names": _standard()}],
+        + [
+            {"group": _("Standard attributes"), "kind": "Standard", "names": _standard()},
+            {"group": _("Activity and place"), "kind": "", "names": _other()},
+        ],
+        "campaigns": [{"id": key, "name": name} for key, name in campaign_names(project=project).items()],
+        "map": {
+            "echarts": static("vendor/echarts/echarts.min.js"),
+            "topojson": static("vendor/topojson/topojson-client.min.js"),
+            "world": static("vendor/world-atlas/countries-110m.json"),
+        },
         "words": _words(),
     }
     return Builder(
@@ -87,17 +95,40 @@ def campaign_names(*, project: Project) -> dict[str, str]:
 
 def _standard() -> list[dict[str, object]]:
     labels = {
-        "Channel": _("Channel"), "Country": _("Country"), "City": _("City"), "Timezone": _("Time zone"),
-        "Locale": _("Language setting"), "Platform": _("Platform"), "OptOut": _("Opt-out"), "EndpointStatus": _("Endpoint status"),
+        "Demographic.Channel": _("Channel"), "Location.Country": _("Country"), "Location.City": _("City"),
+        "Location.Region": _("Region"), "Location.PostalCode": _("Postal code"), "Demographic.Timezone": _("Time zone"),
+        "Demographic.Locale": _("Language setting"), "Demographic.Platform": _("Platform"),
+        "Demographic.PlatformVersion": _("Version of the platform"), "Demographic.AppVersion": _("App version"),
+        "Demographic.DeviceType": _("Device type"), "Demographic.Make": _("Maker of the device"),
+        "Demographic.Model": _("Model of the device"), "Demographic.ModelVersion": _("Version of the model"),
+        "OptOut": _("Opt-out"), "EndpointStatus": _("Endpoint status"), "User.UserId": _("User id"),
     }  # fmt: skip
-    return [{"name": name, "label": labels[name], "isDate": False} for name in _STANDARD]
+    return [{"name": name, "label": label, "isDate": False} for name, label in labels.items()]
+
+
+def _other() -> list[dict[str, object]]:
+    return [
+        {"kind": "Messages", "name": "Messages", "label": _("Messages received, opened, clicked")},
+        {"kind": "Recency", "name": "Recency", "label": _("Last activity")},
+        {"kind": "Near", "name": "GPSPoint", "label": _("Distance from a point")},
+    ]
 
 
 def _words() -> dict[str, str]:
     return {
         "is": _("is"), "isNot": _("is not"), "contains": _("contains"), "before": _("before"), "after": _("after"), "on": _("on the day"),
-        "between": _("between"), "isSet": _("is set"), "eq": _("equals"), "gt": _("greater than"), "lt": _("less than"),
-        "gte": _("at least"), "lte": _("at most"), "asNumber": _("as a number:"), "remove": _("Remove the filter"),
+        "between": _("between"), "isSet": _("is set"), "isEmpty": _("is empty"), "eq": _("equals"), "gt": _("greater than"),
+        "lt": _("less than"), "gte": _("at least"), "lte": _("at most"), "asNumber": _("as a number:"), "remove": _("Remove the filter"),
+        "not": _("Not"), "days": _("Days"), "today": _("is today"),
+        "withinLast": _("within the last days"), "moreThanAgo": _("more than days ago"), "withinNext": _("within the next days"),
+        "moreThanAhead": _("more than days ahead"), "anniversary": _("anniversary within the next days"),
+        "ACTIVE": _("active within"), "INACTIVE": _("not active within"), "HR_24": _("24 hours"), "DAY_7": _("7 days"),
+        "DAY_14": _("14 days"), "DAY_30": _("30 days"), "RECEIVED": _("received"), "OPENED": _("opened"), "CLICKED": _("clicked"),
+        "UNSUBSCRIBED": _("unsubscribed"), "anyCampaign": _("Any campaign"), "campaign": _("Campaign"), "link": _("Link number"),
+        "anyLink": _("any link"), "withinDays": _("Within days"), "ever": _("ever"), "within": _("within"),
+        "latitude": _("Latitude"), "longitude": _("Longitude"), "kilometres": _("Kilometres"),
+        "mapHint": _("Click the map to set the point; the circle is the distance. Scroll to zoom, drag to move."),
+        "raw": _("A filter that this page can't show is kept as it is:"), "version": _("version"),
         "values": _("Values"), "value": _("Value"), "to": _("to"), "attribute": _("Attribute"), "comparison": _("Comparison"),
         "stored": _("Stored as %(instant)s") % {"instant": "{}"}, "choose": _("Choose values, or type and press Enter"),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from core.audience import Audience
 from endpoints.eligibility import eligibility
 from endpoints.models import Endpoint
 from projects.models import Project
-from segments.evaluation import evaluate_document, evaluate_segment
+from segments.evaluation import evaluate_document, evaluate_segment, parse_document
+from segments.evaluation.moment import Moment
+from segments.evaluation.sql import Query, definition_query
 from segments.models import Segment, SegmentType, SegmentVersion
 
 
@@ -51,6 +54,48 @@ def document_counts(*, project: Project, document: dict[str, Any], now: datetime
     """Raises ``DefinitionRefused``."""
     members = evaluate_document(project_id=project.pk, document=document, now=now)
     return audience_counts(project_id=project.pk, members=members, channel=channel)
+
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A member, for a glance: its number, where messages go, and whose it is."""
+
+    pk: int
+    address: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the builder shows beside a definition."""
+
+    counts: Counts
+    examples: list[Example]
+
+
+def document_preview(*, project: Project, document: dict[str, Any], now: datetime.datetime, channel: str = "EMAIL") -> Preview:
+    """The counts and a few members. Raises ``DefinitionRefused``."""
+    members = evaluate_document(project_id=project.pk, document=document, now=now)
+    return Preview(
+        counts=audience_counts(project_id=project.pk, members=members, channel=channel),
+        examples=examples(project=project, members=members),
+    )
+
+
+def examples(*, project: Project, members: Audience) -> list[Example]:
+    """The first few members that still exist."""
+    found = Endpoint.objects.filter(project=project, pk__in=members.after(endpoint_id=0, limit=EXAMPLES)).order_by("pk")
+    rows = found.values_list("pk", "address", "endpoint_id", "user__user_id")
+    return [Example(pk, address or endpoint_id, user_id or "") for pk, address, endpoint_id, user_id in rows]
+
+
+def document_query(*, project: Project, document: dict[str, Any], now: datetime.datetime) -> Query:
+    """The definition as SQL. Raises ``DefinitionRefused``."""
+    moment = Moment(now, zoneinfo.ZoneInfo(project.time_zone))
+    return definition_query(project_id=project.pk, definition=parse_document(document), moment=moment)
 
 
 def audience_counts(*, project_id: int, members: Audience, channel: str = "EMAIL") -> Counts:

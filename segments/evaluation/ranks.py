@@ -34,5 +34,5 @@ def limited(*, project_id: int, audience: Audience, limit: Limit) -> Audience:
 
 def random_order(*, it: str, seed: str) -> str:
     """The SQL expression that puts ids in the order of the random choice."""
-    first = f"(({it} % {_PRIME}) * {_FIRST} + {seed}) % {_PRIME}"
-    return f"((({first}) # (({first}) >> 15)) * {_SECOND}) % {_PRIME}"
+    first = f"mod(mod({it}, {_PRIME}) * {_FIRST} + {seed}, {_PRIME})"
+    return f"mod(({first} # ({first} >> 15)) * {_SECOND}, {_PRIME})"

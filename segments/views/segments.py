@@ -14,11 +14,13 @@ from django.views.decorators.http import require_POST
 from psycopg2.errors import QueryCanceled
 
 from core import clock
+from core.audience import Audience
 from core.errors import Refusal
 from endpoints import catalogue
 from projects.access import Access, project_or_404
 from projects.models import Role
 from segments import builder, queries
+from segments.evaluation.sql import Query
 from segments.forms.segments import SegmentForm, read_document
 from segments.models import Segment, SegmentType
 from segments.services import segments
@@ -139,6 +141,15 @@ def delete_segment(request: HttpRequest, project_id: str, segment_id: str) -> Ht
     return redirect("segments:list-segments", project_id)
 
 
+def shown_query(query: Query) -> dict[str, Any]:
+    """A query for the page: sets of ids are shown by their size."""
+    said = {
+        key: _("%(count)s endpoint ids") % {"count": f"{len(value):,}"} if isinstance(value, Audience) else repr(value)
+        for key, value in query.params.items()
+    }
+    return {"text": query.text, "params": said}
+
+
 @require_POST
 def count_document(request: HttpRequest, project_id: str) -> HttpResponse:
     """The counts and the sentence under the builder, for a document that need not be saved."""
@@ -150,7 +161,9 @@ def count_document(request: HttpRequest, project_id: str) -> HttpResponse:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = %s", [_COUNT_MILLISECONDS])
-            context["counts"] = queries.document_counts(project=access.project, document=document, now=clock.now())
+            preview = queries.document_preview(project=access.project, document=document, now=clock.now())
+            context |= {"counts": preview.counts, "examples": preview.examples}
+            context["query"] = shown_query(queries.document_query(project=access.project, document=document, now=clock.now()))
     except Refusal as refusal:
         context["refusal"] = refusal.message
     except forms.ValidationError as error:

@@ -7,17 +7,19 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from analytics.events import EventRow
 from analytics.models import EventKind, HitClass, Reach, ReachAddition, SourceKind
 from analytics.services.reach import fold_reach, rebuild_reach
 from analytics.services.record import record_events
+from core.audience import Audience
 from endpoints.models import Endpoint
 from projects.models import Project
 from segments.evaluation import DefinitionRefused, evaluate_document, parse_document
+from segments.queries import document_query
 from segments.services.segments import create_segment
-from tests.factories.campaigns import make_campaign
+from tests.factories.campaigns import make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
 from tests.factories.projects import make_project
 
@@ -266,3 +268,76 @@ def test_a_filter_that_makes_no_sense_is_refused_by_its_place(dimension: dict[st
 def test_a_limit_that_makes_no_sense_is_refused(limit: dict[str, Any]) -> None:
     with pytest.raises(DefinitionRefused):
         parse_document({"SegmentGroups": {"Groups": [{"Pabal": {"Limit": limit}}]}})
+
+
+EVERY_KIND: list[dict[str, Any]] = [
+    {"Attributes": {"k": {"AttributeType": "INCLUSIVE", "Values": ["x"]}}},
+    {"Attributes": {"k": {"AttributeType": "EXCLUSIVE", "Values": ["x"]}}},
+    {"Attributes": {"k": {"AttributeType": "CONTAINS", "Values": ["x%(", "y"]}}},
+    {"UserAttributes": {"at": {"AttributeType": "AFTER", "Values": ["2026-11-01"]}}},
+    {"UserAttributes": {"at": {"AttributeType": "ON", "Values": ["2026-11-20"]}}},
+    {"Metrics": {"m": {"ComparisonOperator": "LESS_THAN", "Value": 5}}},
+    {"Pabal": {"Metrics": {"m": {"ComparisonOperator": "BETWEEN", "Value": 2, "To": 4}}}},
+    {"Pabal": {"Present": {"Attributes": ["k"], "Standard": ["Location.Country"]}}},
+    {"Pabal": {"UserRelativeDates": {"at": {"Span": "WITHIN_LAST", "Days": 5}}}},
+    {"Pabal": {"UserRelativeDates": {"at": {"Span": "ANNIVERSARY", "Days": 300}}}},
+    {"Demographic": {"Channel": {"DimensionType": "INCLUSIVE", "Values": ["EMAIL"]}}},
+    {"Location": {"Country": {"DimensionType": "EXCLUSIVE", "Values": ["KOR"]}}},
+    {"Location": {"GPSPoint": {"Coordinates": {"Latitude": 37.5, "Longitude": 127}, "RangeInKilometers": 50}}},
+    {"Behavior": {"Recency": {"Duration": "DAY_7", "RecencyType": "ACTIVE"}}},
+    {"Behavior": {"Recency": {"Duration": "DAY_7", "RecencyType": "INACTIVE"}}},
+    {"Pabal": {"Behavior": [{"Action": "OPENED"}]}},
+    {"Pabal": {"OptOut": {"DimensionType": "INCLUSIVE", "Values": ["ALL"]}}},
+]
+
+
+@pytest.fixture
+def various(project: Project) -> Project:
+    for number in range(12):
+        endpoint = make_endpoint(
+            project=project, endpoint_id=str(number),
+            attributes={"k": [["x", "y"], ["x%("], [], ["z"]][number % 4]} if number % 5 else {},
+            metrics={"m": number} if number % 3 else {},
+            location={"Country": "KOR", "Latitude": 37.5, "Longitude": 127.0} if number % 2 else {},
+            user_attributes={"at": [f"2026-11-{16 + number}"]} if number % 4 else None, opt_out="ALL" if number > 9 else "NONE",
+            effective_at=NOW - datetime.timedelta(days=number),
+        )  # fmt: skip
+        if number % 6 == 0:
+            record(project, endpoint, EventKind.EMAIL_OPEN, source=1, hit_class=HitClass.PERSON)
+    return project
+
+
+def by_sql(project: Project, document: dict[str, Any]) -> list[int]:
+    query = document_query(project=project, document=document, now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(query.text, query.arguments())
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+@pytest.mark.parametrize("match", ["ALL", "ANY", "NONE"])
+def test_the_sql_gives_the_ids_that_evaluation_gives(various: Project, match: str) -> None:
+    project = various
+    members = Audience(Endpoint.objects.filter(project=project).values_list("pk", flat=True)[:9])
+    base = make_import_segment(project=project, members=members)
+    for first, dimension in enumerate(EVERY_KIND):
+        for one in (dimension, negated(dimension)):
+            group = {"Dimensions": [one, EVERY_KIND[first - 1]], "Type": match, "SourceSegments": [{"Id": base.public_id}]}
+            document = {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+            expected = sorted(evaluate_document(project_id=project.pk, document=document, now=NOW))
+            assert by_sql(project, document) == expected, document
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"Count": 4, "By": "RANDOM", "Seed": 2**31 - 1},
+        {"Count": 4, "By": "METRIC", "Name": "m"},
+        {"Count": 2, "By": "METRIC", "Name": "m", "Order": "ASC"},
+    ],
+)
+def test_the_sql_takes_the_same_first_and_the_same_random_ones(various: Project, limit: dict[str, Any]) -> None:
+    for how in ({}, {"Exclude": True}):
+        groups = [{"Dimensions": [EVERY_KIND[0]]}, {"Pabal": {"Limit": limit} | how}]
+        document = {"SegmentGroups": {"Include": "ANY", "Groups": groups}}
+        expected = sorted(evaluate_document(project_id=various.pk, document=document, now=NOW))
+        assert by_sql(various, document) == expected

@@ -1,0 +1,92 @@
+"""The segment builder in Chromium: it shows every kind of filter, and gives back the document that it was given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+from playwright.sync_api import Browser, expect
+
+from core import clock
+from core.audience import Audience
+from projects.models import Project
+from segments.services.segments import create_segment
+from tests.console.world import logged_in
+from tests.e2e.conftest import shoot, speak, watched_page
+from tests.factories.campaigns import make_campaign, make_import_segment
+from tests.factories.endpoints import make_endpoint
+from tests.factories.projects import make_project, make_user
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+
+FILTERS: list[dict[str, Any]] = [
+    {"UserAttributes": {"grade": {"AttributeType": "INCLUSIVE", "Values": ["gold"]}}},
+    {"Attributes": {"joined": {"AttributeType": "BETWEEN", "Values": ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"]}}},
+    {"Pabal": {"RelativeDates": {"joined": {"Span": "WITHIN_LAST", "Days": 3000}}}},
+    {"Metrics": {"spend": {"ComparisonOperator": "GREATER_THAN", "Value": 10}}},
+    {"Pabal": {"Metrics": {"spend": {"ComparisonOperator": "BETWEEN", "Value": 1, "To": 99}}}},
+    {"Pabal": {"Present": {"Attributes": ["joined"]}}},
+    {"Pabal": {"Present": {"Standard": ["Location.Region"]}, "Negate": True}},
+    {"Demographic": {"Channel": {"DimensionType": "INCLUSIVE", "Values": ["EMAIL"]}}},
+    {"Pabal": {"OptOut": {"DimensionType": "INCLUSIVE", "Values": ["ALL"]}, "Negate": True}},
+    {"Behavior": {"Recency": {"Duration": "DAY_30", "RecencyType": "INACTIVE"}}},
+    {"Location": {"GPSPoint": {"Coordinates": {"Latitude": 37.5, "Longitude": 127}, "RangeInKilometers": 80}}},
+]
+
+
+def made(project: Project) -> tuple[str, dict[str, Any]]:
+    """The path of a segment's page of editing, and its document."""
+    for number in range(7):
+        make_endpoint(
+            project=project, attributes={"joined": ["2026-01-15T00:00:00Z"]}, metrics={"spend": 20 + number},
+            user_attributes={"grade": ["gold"]}, location={"Latitude": 37.5, "Longitude": 127.0},
+        )  # fmt: skip
+    base = make_import_segment(project=project, members=Audience([1, 2, 3]))
+    campaign = make_campaign(project=project, document={}, launched_at=clock.now())
+    opened = {
+        "Pabal": {"Behavior": [{"Action": "CLICKED", "CampaignId": campaign.public_id, "Link": 2, "Days": 30}], "Negate": True}
+    }
+    groups = [
+        {"SourceSegments": [], "SourceType": "ANY", "Type": "ALL", "Dimensions": [*FILTERS, opened]},
+        {
+            "SourceSegments": [{"Id": base.public_id, "Version": 1}], "SourceType": "ANY", "Type": "NONE", "Dimensions": FILTERS[:1],
+            "Pabal": {"Exclude": True, "Limit": {"Count": 5, "By": "RANDOM", "Seed": 7}},
+        },
+    ]  # fmt: skip
+    document = {"SegmentGroups": {"Include": "ALL", "Groups": groups}}
+    segment = create_segment(project=project, actor=None, name="모든 필터", document=document, now=clock.now())
+    return reverse("segments:edit-segment", args=[project.public_id, segment.public_id]), document
+
+
+def test_it_gives_back_what_it_was_given_and_sets_a_point_on_the_map(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    path, document = made(make_project(owner=owner))
+    with watched_page(browser, live_server.url) as page:
+        session = logged_in(owner).cookies[settings.SESSION_COOKIE_NAME].value
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        page.goto("/")
+        speak(page, "en")
+        page.goto(path)
+        expect(page.locator('[data-count="matching"]')).to_have_text("7")
+        kept = page.locator('input[name="document"]')
+
+        assert json.loads(kept.input_value()) == document
+        assert len(page.locator(".count-box li").all()) == 5
+
+        chosen = page.locator('[data-part="filters"] select').evaluate_all(
+            "all => all.map(one => one.selectedOptions[0]?.textContent)"
+        )
+        assert {"Last activity", "Distance from a point", "Messages received, opened, clicked"} <= set(chosen)
+
+        page.locator(".map-box").click(position={"x": 60, "y": 60})
+        point = json.loads(kept.input_value())["SegmentGroups"]["Groups"][0]["Dimensions"][10]["Location"]["GPSPoint"]
+        assert point["Coordinates"] != {"Latitude": 37.5, "Longitude": 127}
+
+        page.get_by_role("button", name="Add a group").click()
+        assert len(json.loads(kept.input_value())["SegmentGroups"]["Groups"]) == 3
+        page.get_by_role("button", name="Remove the group").last.click()
+        assert len(json.loads(kept.input_value())["SegmentGroups"]["Groups"]) == 2
+        shoot(page, path, "builder-every-filter")
