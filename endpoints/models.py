@@ -267,7 +267,7 @@ class FacetChunk(models.Model):
     """A stretch of the endpoints that carry a value: a 32-bit roaring bitmap of their ids' low halves."""
 
     subject = models.ForeignKey(FacetSubject, models.CASCADE, related_name="+", db_index=False)
-    value = models.CharField(max_length=120)
+    value = models.TextField()  # at most 100 characters by the rules of writing
     chunk = models.IntegerField()  # id >> 21
     ids = models.BinaryField()
     total = models.IntegerField()
@@ -286,7 +286,7 @@ class FacetDelta(models.Model):
 
     # No constraint: its check would cost each update more than the row itself, and subjects go only with their project.
     subject = models.ForeignKey(FacetSubject, models.DO_NOTHING, related_name="+", db_constraint=False)
-    value = models.CharField(max_length=120)
+    value = models.TextField()  # at most 100 characters by the rules of writing
     added = models.BinaryField(null=True)
     removed = models.BinaryField(null=True)
     created_at = models.DateTimeField(db_default=Now())

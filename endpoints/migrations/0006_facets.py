@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             name="FacetDelta",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("value", models.CharField(max_length=120)),
+                ("value", models.TextField()),
                 ("added", models.BinaryField(null=True)),
                 ("removed", models.BinaryField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             name="FacetChunk",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("value", models.CharField(max_length=120)),
+                ("value", models.TextField()),
                 ("chunk", models.IntegerField()),
                 ("ids", models.BinaryField()),
                 ("total", models.IntegerField()),
