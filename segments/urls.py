@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from segments import export_urls, import_urls
-from segments.views import people, segments
+from segments.views import comparing, people, segments
 
 app_name = "segments"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     *export_urls.urlpatterns,
     path("p/<str:project_id>/segments/", segments.list_segments, name="list-segments"),
     path("p/<str:project_id>/segments/new/", segments.create_segment, name="create-segment"),
+    path("p/<str:project_id>/segments/compare/", comparing.compare_segments, name="compare-segments"),
     path("p/<str:project_id>/segments/builder/count/", segments.count_document, name="count-document"),
     path("p/<str:project_id>/segments/builder/values/", segments.list_values, name="list-values"),
     path("p/<str:project_id>/people/<int:endpoint_id>/segments/", people.list_person_segments, name="list-person-segments"),
