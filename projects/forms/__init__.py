@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, SetPasswordForm
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from projects import zones
@@ -41,6 +42,8 @@ class StyledForm(forms.Form):
 class LogInForm(AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Django sets the attribute alone, and axes keeps no longer one.
+        self.fields["username"].validators.append(MaxLengthValidator(254))
         styled(self)
 
     def clean_username(self) -> str:
