@@ -203,7 +203,7 @@ export class Filter {
     this.values.append(select);
     const name = this.kind === "Standard" ? this.name.split(".").pop() : this.name;
     const url = (query) => `${this.builder.valuesUrlValue}?${new URLSearchParams({ kind: this.kind, name, q: query })}`;
-    new window.TomSelect(select, {
+    const made = new window.TomSelect(select, {
       create: true, createOnBlur: true, plugins: ["remove_button"], preload: "focus", valueField: "value", labelField: "value", searchField: ["value"],
       load: (query, done) => {
         fetch(url(query), { headers: { Accept: "application/json" } })
@@ -217,6 +217,10 @@ export class Filter {
         },
       },
       onChange: () => this.builder.changed(),
+      // Values that arrive after one has left the field must not open a list over the page.
+      onDropdownOpen: () => {
+        if (!made.isFocused) made.close();
+      },
     });
   }
 
