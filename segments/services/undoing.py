@@ -174,7 +174,11 @@ def purge(*, now: datetime.datetime) -> int:
     jobs = jobs.exclude(undo=ImportJob.Undo.ASKED)
     deleted, _tables = ImportBefore.objects.filter(piece__job__in=jobs).delete()
     for job in jobs.filter(files_removed_at=None).order_by("pk")[:_FILES]:
-        for name in {job.upload_key, *job.pieces.values_list("copy_key", flat=True)} - {""}:
+        names = {job.upload_key, *job.pieces.values_list("copy_key", flat=True)} - {""}
+        again = ImportJob.objects.filter(upload_key=job.upload_key, files_removed_at=None).exclude(pk=job.pk)
+        if again.exists():  # tried again later, from the same upload: the last of them takes it away
+            names.discard(job.upload_key)
+        for name in names:
             default_storage.delete(name)
         ImportJob.objects.filter(pk=job.pk).update(files_removed_at=now)
     return deleted

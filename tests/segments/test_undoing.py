@@ -186,6 +186,22 @@ def test_after_seven_days_there_is_nothing_to_undo_and_nothing_is_kept(project: 
         undoing.ask_undo(job=job, actor=job.created_by, now=later)
 
 
+def test_the_upload_of_an_old_import_stays_while_a_later_try_needs_it(project: Project) -> None:
+    failed = upload(project, line("a"))
+    ImportJob.objects.filter(pk=failed.pk).update(status="FAILED")
+    failed.refresh_from_db()
+    later = clock.now() + datetime.timedelta(days=8)
+    again = imports.retry_import(job=failed, actor=failed.created_by, now=later)
+
+    undoing.purge(now=later)
+    running.run_job(job_id=again.pk, clock=lambda: later)
+
+    again.refresh_from_db()
+    assert again.status == "COMPLETED"
+    undoing.purge(now=later + datetime.timedelta(days=8))
+    assert not default_storage.exists(failed.upload_key)
+
+
 def test_the_page_offers_it_and_a_stranger_may_not(project: Project) -> None:
     job = upload(project, line("a"))
     client, stranger = Client(), Client()
