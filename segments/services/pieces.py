@@ -55,6 +55,7 @@ class _Held:
 
     def beat(self, now: datetime.datetime) -> bool:
         held = ImportPiece.objects.filter(pk=self.piece.pk, epoch=self.piece.epoch, job__status=JobStatus.PROCESSING)
+        held = held.exclude(state=ImportPiece.State.WAITING, lease_until=None)  # given back while this beat was under way
         return held.update(lease_until=now + LEASE, bytes_read=self.bytes_read) == 1
 
 

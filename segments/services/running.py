@@ -78,6 +78,11 @@ class _Hold:
         held = ImportJob.objects.filter(pk=self.job.pk, epoch=self.job.epoch).exclude(status__in=CLOSED)
         return held.update(lease_until=self._clock() + LEASE) == 1
 
+    def release(self, **changes: Any) -> None:
+        """The last write of the step. A beat that is under way finds another epoch, and can't bring the lease back."""
+        self._heartbeat.let_go(self)
+        self.update(lease_until=None, epoch=F("epoch") + 1, **changes)
+
     def update(self, **changes: Any) -> None:
         """Every write to the job states the epoch; raises ``LeaseLost``."""
         held = ImportJob.objects.filter(pk=self.job.pk, epoch=self.job.epoch).exclude(status__in=CLOSED)
@@ -117,10 +122,9 @@ def _prepare(job_id: int, clock: Clock, heartbeat: Heartbeat, ask_for_help: Call
         with transaction.atomic():
             ImportPiece.objects.filter(job=job).delete()
             ImportPiece.objects.bulk_create(found.pieces, batch_size=1000)
-            hold.update(
-                status=JobStatus.PROCESSING, lease_until=None, total_pieces=len(found.pieces), bytes_total=found.bytes_total,
-                notes=found.notes,
-            )  # fmt: skip
+            hold.release(
+                status=JobStatus.PROCESSING, total_pieces=len(found.pieces), bytes_total=found.bytes_total, notes=found.notes
+            )
     if len(found.pieces) > 1:
         ask_for_help(job.pk, min(len(found.pieces) - 1, _HELPERS))
     return True

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import io
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,44 @@ def test_a_job_without_open_pieces_is_completed_by_whoever_finds_it(project: Pro
 
     assert ImportJob.objects.get().status == JobStatus.COMPLETED
     assert Segment.objects.count() == 1
+
+
+def test_a_beat_that_comes_late_holds_up_neither_the_pieces_nor_the_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beat may be on its way to the database while the step that it keeps the lease for ends."""
+    late: list[Callable[[], bool]] = []
+    release = running._Hold.release
+
+    def released(hold: Any, **changes: Any) -> None:
+        release(hold, **changes)
+        late.append(hold._beat)
+
+    monkeypatch.setattr(running._Hold, "release", released)
+    prepared = running._prepare
+
+    def prepare(*given: Any) -> bool:
+        is_prepared = prepared(*given)
+        assert [beat() for beat in late] == [False]
+        return is_prepared
+
+    monkeypatch.setattr(running, "_prepare", prepare)
+
+    job = upload(project, b"Id,ChannelType,Address\na,EMAIL,a@example.com\n")
+
+    assert (job.status, job.total_processed) == (JobStatus.COMPLETED, 1)
+
+
+def test_a_beat_that_comes_late_does_not_keep_a_piece_that_was_given_back(project: Project) -> None:
+    job = upload(project, b"Id,ChannelType,Address\na,EMAIL,a@example.com\n")
+    piece = job.pieces.get()
+    ImportPiece.objects.filter(pk=piece.pk).update(state=ImportPiece.State.WAITING, lease_until=None)
+    ImportJob.objects.filter(pk=job.pk).update(status=JobStatus.PROCESSING)
+
+    assert pieces._Held(piece).beat(clock.now()) is False
+
+    piece.refresh_from_db()
+    assert piece.lease_until is None
 
 
 def test_a_piece_under_way_writes_nothing_after_a_cancel(project: Project, s3: Any) -> None:
