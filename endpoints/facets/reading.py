@@ -103,7 +103,7 @@ class _Bases:
     def shrink(self) -> None:
         with self._lock:
             total = sum(base.bytes for base in self._held.values())
-            while total > settings.FACET_CACHE_BYTES and len(self._held) > 1:
+            while total > settings.FACET_CACHE_BYTES and self._held:
                 _subject, base = self._held.popitem(last=False)
                 total -= base.bytes
 

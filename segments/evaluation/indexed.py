@@ -35,12 +35,12 @@ def subject_of(test: Test) -> facets.Subject | None:
     """The subject whose facet answers the test; None when none can."""
     if not isinstance(test, AnyOf | Contains | Dated | Numeric | Present):
         return None
-    kind, name = test.subject.kind, test.subject.name
-    if kind is SubjectKind.STANDARD and name not in facets.STANDARD_NAMES:
+    subject = test.subject
+    if subject.kind is SubjectKind.STANDARD and subject.name not in facets.STANDARD_NAMES:
         return None
-    if kind is SubjectKind.METRIC and not isinstance(test, Numeric | Present):
+    if subject.kind is SubjectKind.METRIC and not isinstance(test, Numeric | Present):
         return None
-    return facets.Subject(facets.SubjectKind(kind), name)
+    return subject
 
 
 def holding(*, test: Test, facet: facets.Facet) -> Audience:

@@ -7,6 +7,9 @@ import enum
 from dataclasses import dataclass
 from decimal import Decimal
 
+from endpoints.facets import Subject as Subject
+from endpoints.facets import SubjectKind as SubjectKind
+
 
 class Combine(enum.StrEnum):
     """How several parts become one. NONE is whoever is in no part."""
@@ -14,21 +17,6 @@ class Combine(enum.StrEnum):
     ALL = "ALL"
     ANY = "ANY"
     NONE = "NONE"
-
-
-class SubjectKind(enum.StrEnum):
-    ATTRIBUTE = "ATTRIBUTE"
-    USER_ATTRIBUTE = "USER_ATTRIBUTE"
-    METRIC = "METRIC"
-    STANDARD = "STANDARD"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a test looks at. A STANDARD's name is its path, like ``Location.Country``."""
-
-    kind: SubjectKind
-    name: str
 
 
 class Relation(enum.StrEnum):
