@@ -90,3 +90,26 @@ def test_it_gives_back_what_it_was_given_and_sets_a_point_on_the_map(browser: Br
         page.get_by_role("button", name="Remove the group").last.click()
         assert len(json.loads(kept.input_value())["SegmentGroups"]["Groups"]) == 2
         shoot(page, path, "builder-every-filter")
+
+
+# What was typed has been looked up by then.
+_LATER = """() => {
+    const { refreshThrottle } = document.querySelector(".filter-row select[multiple]").tomselect.settings;
+    return new Promise((done) => setTimeout(done, refreshThrottle + 100));
+}"""
+
+
+def test_a_list_stays_closed_once_its_field_is_left(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    project = make_project(owner=owner)
+    path, _document = made(project)
+    make_endpoint(project=project, user_attributes={"grade": ["silver"]})
+    with watched_page(browser, live_server.url) as page:
+        session = logged_in(owner).cookies[settings.SESSION_COOKIE_NAME].value
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        page.goto(path)
+        page.locator(".filter-row .ts-control input").first.fill("si")
+        page.locator("[name=name]").click()
+        page.evaluate(_LATER)
+        expect(page.locator(".ts-dropdown:visible")).to_have_count(0)
+        expect(page.locator("[name=name]")).to_be_focused()

@@ -2,6 +2,7 @@
 import { instantOf, wallOf } from "./dates.js";
 import { DATES, NUMBERS, SPANS, write } from "./document.js";
 import { drawMap } from "./map.js";
+import { picker } from "./picker.js";
 
 export function element(tag, attributes = {}, text = "") {
   const made = document.createElement(tag);
@@ -203,7 +204,7 @@ export class Filter {
     this.values.append(select);
     const name = this.kind === "Standard" ? this.name.split(".").pop() : this.name;
     const url = (query) => `${this.builder.valuesUrlValue}?${new URLSearchParams({ kind: this.kind, name, q: query })}`;
-    const made = new window.TomSelect(select, {
+    picker(select, {
       create: true, createOnBlur: true, plugins: ["remove_button"], preload: "focus", valueField: "value", labelField: "value", searchField: ["value"],
       load: (query, done) => {
         fetch(url(query), { headers: { Accept: "application/json" } })
@@ -217,10 +218,6 @@ export class Filter {
         },
       },
       onChange: () => this.builder.changed(),
-      // Values that arrive after one has left the field must not open a list over the page.
-      onDropdownOpen: () => {
-        if (!made.isFocused) made.close();
-      },
     });
   }
 

@@ -1,6 +1,7 @@
 import { Controller } from "../../vendor/stimulus/stimulus.js";
 import { read, split } from "../builder/document.js";
 import { Filter, option } from "../builder/filter.js";
+import { picker } from "../builder/picker.js";
 
 const MAX_GROUPS = 5;
 
@@ -78,7 +79,7 @@ export default class extends Controller {
       made.selected = source.id in versions;
       select.append(made);
     }
-    new window.TomSelect(select, {
+    picker(select, {
       plugins: ["remove_button"], maxOptions: 500,
       onChange: () => {
         this.showParts(select.closest("[data-part=group]"));
