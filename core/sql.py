@@ -65,6 +65,12 @@ def _copied(query: str, params: Sequence[Any] | Mapping[str, Any], options: str)
     return out.getvalue()
 
 
-def bigint_array(ids: Iterable[int]) -> str:
-    """An array literal; far cheaper than adapting a list of a million numbers one by one."""
-    return "{" + ",".join(map(str, ids)) + "}"
+def bigint_array(ids: Iterable[int | None]) -> str:
+    """An array literal, None as NULL. A list as a parameter is adapted one by one, and each of its members is an expression to the
+    server."""
+    return "{" + ",".join(["NULL" if one is None else str(one) for one in ids]) + "}"
+
+
+def text_array(texts: Iterable[str]) -> str:
+    """An array literal of texts (or JSON, or instants), for the same reason."""
+    return "{" + ",".join(['"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts]) + "}"

@@ -100,21 +100,17 @@ def _put(
     value: str,
     ids: Ids,
 ) -> None:
-    some = _bitmap(ids)
+    if isinstance(ids, np.ndarray):
+        ids = BitMap64(array.array("Q", ids.astype("<u8").tobytes()))
     values = into.setdefault(subject, {})
     held = values.get(value)
-    values[value] = some if held is None else held | some
+    if held is None:
+        values[value] = BitMap64(ids)
+    else:
+        held.update(ids)
     opposite = out_of.get(subject, {}).get(value)
     if opposite is not None:
-        out_of[subject][value] = opposite - some
-
-
-def _bitmap(ids: Ids) -> BitMap64:
-    if isinstance(ids, BitMap64):
-        return ids
-    if isinstance(ids, np.ndarray):
-        return BitMap64(array.array("Q", ids.astype("<u8").tobytes()))
-    return BitMap64(ids)
+        opposite.difference_update(BitMap64(ids))
 
 
 def _stored(ids: BitMap64 | None) -> Binary | None:

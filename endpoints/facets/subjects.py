@@ -22,6 +22,9 @@ class Subject:
     kind: SubjectKind
     name: str
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # two subjects of one name are rare, and a text keeps its hash
+
 
 def _standard(name: str) -> Subject:
     return Subject(SubjectKind.STANDARD, name)

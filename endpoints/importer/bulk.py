@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from django.db import connection
 from pyarrow import csv
 
+from core.sql import text_array
 from endpoints.importer import columnar
 from endpoints.importer.columnar import Lines, Mask, Positions
 from endpoints.importer.columns import ColumnKind
@@ -75,7 +76,7 @@ def stored_endpoints(*, project_id: int, lines: Lines, line_hashes: npt.NDArray[
     ids = np.zeros(size, dtype=np.int64)
     is_unchanged = np.zeros(size, dtype=bool)
     types = [pa.string(), *[pa.int64()] * 5]
-    rows = _read(_ENDPOINTS, [project_id, _array(lines.keys)], types)
+    rows = _read(_ENDPOINTS, [project_id, text_array(lines.keys.to_pylist())], types)
     if rows.num_rows:
         places = pc.index_in(rows.column(0), value_set=lines.keys).to_numpy()
         pks, held, written, users, users_written = (rows.column(n).to_numpy() for n in range(1, 6))
@@ -90,7 +91,7 @@ def stored_users(*, project_id: int, user_ids: pa.Array) -> StoredUsers:
     pks, written, endpoints = (np.zeros(size, dtype=np.int64) for _ in range(3))
     attributes: list[dict[str, Any] | None] = [None] * size
     types = [pa.string(), pa.int64(), pa.int64(), pa.string(), pa.int64()]
-    rows = _read(_USERS, [project_id, _array(user_ids)], types)
+    rows = _read(_USERS, [project_id, text_array(user_ids.to_pylist())], types)
     if rows.num_rows:
         places = pc.index_in(rows.column(0), value_set=user_ids).to_numpy()
         pks[places], written[places], endpoints[places] = (rows.column(n).to_numpy() for n in (1, 2, 4))
@@ -107,7 +108,7 @@ def holders(*, project_id: int, lines: Lines) -> tuple[Mask, list[int]]:
         mine = np.flatnonzero(columnar.true(pc.equal(lines.channels, channel)))
         encoded = lines.address_keys.take(pa.array(mine)).dictionary_encode()
         held_twice = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)) > 1
-        rows = _read(_HOLDERS, [project_id, channel, _array(encoded.dictionary)], [pa.string(), pa.int64()])
+        rows = _read(_HOLDERS, [project_id, channel, text_array(encoded.dictionary.to_pylist())], [pa.string(), pa.int64()])
         if rows.num_rows:
             held_twice[pc.index_in(rows.column(0), value_set=encoded.dictionary).to_numpy()] = True
             present += rows.column(1).to_pylist()
@@ -215,11 +216,3 @@ def _copied(texts: pa.Array) -> pa.Array:
         for plain, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
             texts = pc.replace_substring(texts, plain, escape)
     return texts
-
-
-def _array(texts: pa.Array) -> str:
-    """An array literal."""
-    for plain, escape in (("\\", "\\\\"), ('"', '\\"')):
-        if pc.any(pc.match_substring(texts, plain)).as_py():
-            texts = pc.replace_substring(texts, plain, escape)
-    return "{" + ",".join(f'"{one}"' for one in texts.to_pylist()) + "}"

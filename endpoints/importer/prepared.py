@@ -14,6 +14,7 @@ from django.conf import settings
 from endpoints.importer import columnar, documents
 from endpoints.importer.columnar import Lines, Mask
 from endpoints.importer.columns import Column, ColumnKind, columns_of
+from endpoints.importer.items import items_of
 from endpoints.importer.rows import read_csv, read_json
 from endpoints.importer.scan import Readable
 from endpoints.writing import hashes, rules
@@ -45,8 +46,14 @@ class Prepared:
         return read_json(following, first_line=self.first_line + place)
 
     def items(self, places: Iterable[int]) -> dict[int, Item | Refused]:
-        """Plain lines as the readers have them."""
+        """Lines of one record each, as the readers have them."""
         return {place: next(self.read(place)) for place in places}
+
+    def plain_items(self, mask: Mask) -> dict[int, Item | Refused]:
+        """The same of plain lines."""
+        if self.plain is None or not mask.any():
+            return {}
+        return dict(items_of(self.plain.where(mask), raw=self.raw, first_line=self.first_line))
 
 
 def prepare(*, stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None]) -> Prepared:
@@ -66,7 +73,7 @@ def prepare(*, stream: Readable, header: Sequence[str], first_line: int, on_byte
         entangled = _entangled(plain, prepared.others.values())
         if not entangled.any():
             break
-        prepared.others |= prepared.items(plain.positions[entangled].tolist())
+        prepared.others |= items_of(plain.where(entangled), raw=lines, first_line=first_line)
         plain = plain.where(~entangled)
     prepared.others = dict(sorted(prepared.others.items()))
     prepared.plain = plain

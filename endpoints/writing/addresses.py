@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from django.db import connection
 
+from core.sql import bigint_array, text_array
 from endpoints import facets
 from endpoints.writing import rules
 from endpoints.writing.documents import Item
@@ -21,7 +22,7 @@ _HOLDERS = """
     SELECT DISTINCT ON (wanted.channel_type, wanted.address_key) wanted.channel_type, wanted.address_key, e.id
       FROM unnest(%s::text[], %s::text[]) AS wanted(channel_type, address_key)
       JOIN endpoints_endpoint e ON e.project_id = %s AND e.channel_type = wanted.channel_type AND e.address_key = wanted.address_key
-     WHERE e.id <> ALL(%s)
+     WHERE e.id <> ALL(%s::bigint[])
 """
 
 Address = tuple[str, str]  # channel, address key
@@ -55,7 +56,7 @@ def lock(*, project_id: int, addresses: Collection[Address]) -> None:
     share_project(project_id)
     numbers = sorted({_number(project_id, address) for address in addresses})
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n", [numbers])
+        cursor.execute("SELECT pg_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n", [bigint_array(numbers)])
 
 
 def _number(project_id: int, address: Address) -> int:
@@ -82,8 +83,9 @@ def shared(*, project_id: int, states: Sequence[State]) -> list[tuple[str, int]]
         by_address.setdefault((state.channel, state.address_key), []).append(state)
     asked = list(by_address)
     with connection.cursor() as cursor:
-        own = [state.id for state in states if state.id]
-        cursor.execute(_HOLDERS, [[one[0] for one in asked], [one[1] for one in asked], project_id, own])
+        own = bigint_array(state.id for state in states if state.id)
+        wanted = [text_array(one[0] for one in asked), text_array(one[1] for one in asked)]
+        cursor.execute(_HOLDERS, [*wanted, project_id, own])
         holders = {(channel, address): pk for channel, address, pk in cursor.fetchall()}
     found: list[tuple[str, int]] = []
     for address, some in by_address.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from endpoints.writing import rules
@@ -39,9 +39,9 @@ class Item:
 
     def copy(self) -> Item:
         """An item of its own, whose maps may be written to."""
-        return replace(
-            self, attributes=dict(self.attributes), user_attributes=dict(self.user_attributes), metrics=dict(self.metrics),
-            demographic=dict(self.demographic), location=dict(self.location),
+        return Item(
+            self.line, self.raw, self.endpoint_id, self.channel, self.address, self.opt_out, self.user_id, self.request_id,
+            self.attributes.copy(), self.user_attributes.copy(), self.metrics.copy(), self.demographic.copy(), self.location.copy(),
         )  # fmt: skip
 
 

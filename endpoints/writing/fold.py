@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from core.sql import text_array
 from endpoints.models import EndpointStatus
 from endpoints.writing import rules
 from endpoints.writing.documents import Item, Refused
@@ -21,7 +22,7 @@ _NAMESPACE = uuid.UUID("6f0f6f2e-9d3b-4a57-8a1c-2f9f5d5b7c10")
 _BY_KEY = """
     SELECT e.endpoint_key, e.channel_type, e.address, e.status, u.user_id
       FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
-     WHERE e.project_id = %s AND e.endpoint_key = ANY(%s)
+     WHERE e.project_id = %s AND e.endpoint_key = ANY(%s::text[])
 """
 _BY_ADDRESS = """
     SELECT e.channel_type, e.address_key, min(e.endpoint_key)
@@ -33,7 +34,7 @@ _BY_ADDRESS = """
 _OF_USERS = """
     SELECT u.user_id, e.endpoint_key, e.channel_type, e.effective_at
       FROM endpoints_endpointuser u JOIN endpoints_endpoint e ON e.user_id = u.id
-     WHERE u.project_id = %s AND u.user_id = ANY(%s)
+     WHERE u.project_id = %s AND u.user_id = ANY(%s::text[])
 """
 
 
@@ -105,7 +106,7 @@ def _nameless(items: Sequence[Item]) -> set[tuple[str, str]]:
 def _stored_keys(project_id: int, pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
     asked = sorted(pairs)
     with connection.cursor() as cursor:
-        cursor.execute(_BY_ADDRESS, [[pair[0] for pair in asked], [pair[1] for pair in asked], project_id])
+        cursor.execute(_BY_ADDRESS, [text_array(pair[0] for pair in asked), text_array(pair[1] for pair in asked), project_id])
         return {(channel, address): key for channel, address, key in cursor.fetchall()}
 
 
@@ -142,12 +143,12 @@ class _Known:
                 lock(sorted({item.user_id for item in items if item.user_id}))
                 self._read(cursor, named)
             if moving:
-                cursor.execute(_OF_USERS, [project_id, sorted(moving)])
+                cursor.execute(_OF_USERS, [project_id, text_array(sorted(moving))])
                 for user_id, key, channel, effective_at in cursor.fetchall():
                     self._seats.setdefault(user_id, {})[key] = (effective_at, channel)
 
     def _read(self, cursor: Any, keys: list[str]) -> None:
-        cursor.execute(_BY_KEY, [self._project_id, keys])
+        cursor.execute(_BY_KEY, [self._project_id, text_array(keys)])
         for key, channel, address, status, user_id in cursor.fetchall():
             self.targets[key] = (channel, address)
             self._user_of[key] = user_id or ""

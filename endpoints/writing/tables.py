@@ -6,11 +6,11 @@ import datetime
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 from django.db import connection
 
+from core.sql import bigint_array, text_array
 from endpoints.models import OptOutEntry
 from endpoints.writing.merging import State
 
@@ -27,10 +27,10 @@ class User:
 
 # In sorted order, so that two writers of the same users can't deadlock.
 _LOCK_USERS = """
-    SELECT id, user_id, attributes, updated_at FROM endpoints_endpointuser
-     WHERE project_id = %s AND user_id = ANY(%s) ORDER BY user_id FOR NO KEY UPDATE
+    SELECT id, user_id, attributes::text, updated_at FROM endpoints_endpointuser
+     WHERE project_id = %s AND user_id = ANY(%s::text[]) ORDER BY user_id FOR NO KEY UPDATE
 """
-_USERS_BY_PK = "SELECT id, user_id, attributes, updated_at FROM endpoints_endpointuser WHERE id = ANY(%s)"
+_USERS_BY_PK = "SELECT id, user_id, attributes::text, updated_at FROM endpoints_endpointuser WHERE id = ANY(%s::bigint[])"
 # A unique violation here is another writer's user or endpoint of the same key, seen too late: the transaction is tried again.
 _INSERT_USERS = """
     INSERT INTO endpoints_endpointuser (project_id, user_id, attributes, created_at, updated_at)
@@ -42,12 +42,12 @@ _UPDATE_USERS = """
       FROM unnest(%s::bigint[], %s::jsonb[], %s::timestamptz[]) AS given(id, attributes, updated_at) WHERE u.id = given.id
 """
 _COLUMNS = """
-    e.id, e.endpoint_key, e.endpoint_id, e.channel_type, e.address, e.opt_out, e.status, coalesce(e.user_id, 0), e.attributes,
-    e.metrics, e.demographic, e.location, e.request_id, e.updated_at
+    e.id, e.endpoint_key, e.endpoint_id, e.channel_type, e.address, e.opt_out, e.status, coalesce(e.user_id, 0),
+    e.attributes::text, e.metrics::text, e.demographic::text, e.location::text, e.request_id, e.updated_at
 """
-_BY_KEY = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND endpoint_key = ANY(%(keys)s)"
-_BY_PK = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND id = ANY(%(ids)s)"
-_BY_USER = "SELECT id FROM endpoints_endpoint WHERE user_id = ANY(%(users)s)"
+_BY_KEY = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND endpoint_key = ANY(%(keys)s::text[])"
+_BY_PK = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND id = ANY(%(ids)s::bigint[])"
+_BY_USER = "SELECT id FROM endpoints_endpoint WHERE user_id = ANY(%(users)s::bigint[])"
 _BY_ADDRESS = """
     SELECT e.id FROM unnest(%(channels)s::text[], %(addresses)s::text[]) AS wanted(channel_type, address_key)
       JOIN endpoints_endpoint e USING (channel_type, address_key) WHERE e.project_id = %(project)s
@@ -82,7 +82,7 @@ _UPDATE_ENDPOINTS = """
 """
 _OPTED_OUT = """
     SELECT DISTINCT endpoint_id FROM endpoints_optoutentry
-     WHERE endpoint_id = ANY(%s) AND opt_out = 'ALL' AND source <> 'IMPORT'
+     WHERE endpoint_id = ANY(%s::bigint[]) AND opt_out = 'ALL' AND source <> 'IMPORT'
 """
 _OPT_OUT_ENTRIES = """
     INSERT INTO endpoints_optoutentry (project_id, endpoint_id, opt_out, source, actor_id, at)
@@ -92,7 +92,7 @@ _OPT_OUT_ENTRIES = """
 
 def lock_users(*, project_id: int, user_ids: Sequence[str]) -> dict[str, User]:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_USERS, [project_id, list(user_ids)])
+        cursor.execute(_LOCK_USERS, [project_id, text_array(user_ids)])
         return {row[1]: _user(row) for row in cursor.fetchall()}
 
 
@@ -105,7 +105,7 @@ def users_by_pk(pks: Collection[int]) -> dict[int, User]:
     if not pks:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_USERS_BY_PK, [pks])
+        cursor.execute(_USERS_BY_PK, [bigint_array(pks)])
         return {row[0]: _user(row) for row in cursor.fetchall()}
 
 
@@ -117,20 +117,21 @@ def insert_users(*, project_id: int, users: Sequence[User], now: datetime.dateti
     """The users with their new ids."""
     if not users:
         return []
-    documents = [document(user.attributes) for user in users]
+    names, documents = text_array(user.user_id for user in users), text_array(document(user.attributes) for user in users)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT_USERS, [project_id, now, now, [user.user_id for user in users], documents])
+        cursor.execute(_INSERT_USERS, [project_id, now, now, names, documents])
         ids = {user_id: pk for pk, user_id in cursor.fetchall()}
     return [replace(user, id=ids[user.user_id]) for user in users]
 
 
 def update_users(users: Sequence[User]) -> None:
     if users:
-        documents = [document(user.attributes) for user in users]
+        given = [
+            bigint_array(user.id for user in users), text_array(document(user.attributes) for user in users),
+            text_array(user.updated_at.isoformat() for user in users),
+        ]  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(
-                _UPDATE_USERS, [[user.id for user in users], documents, [user.updated_at.isoformat() for user in users]]
-            )
+            cursor.execute(_UPDATE_USERS, given)
 
 
 def lock_endpoints(
@@ -151,11 +152,11 @@ def lock_endpoints(
             _LOCK_ENDPOINTS.format(found=" UNION ".join(ways)),
             {
                 "project": project_id,
-                "keys": list(keys),
-                "ids": list(ids),
-                "users": list(user_pks),
-                "channels": [channel for channel, _address in addresses],
-                "addresses": [address for _channel, address in addresses],
+                "keys": text_array(keys),
+                "ids": bigint_array(ids),
+                "users": bigint_array(user_pks),
+                "channels": text_array(channel for channel, _address in addresses),
+                "addresses": text_array(address for _channel, address in addresses),
             },
         )
         rows = cursor.fetchall()
@@ -173,12 +174,13 @@ def insert_endpoints(*, project_id: int, states: Sequence[State], line_hashes: S
     """The endpoints with their new ids."""
     if not states:
         return []
-    given: list[list[Any]] = [
-        [state.endpoint_id for state in states], [state.key for state in states], [state.channel for state in states],
-        [state.address for state in states], [state.address_key for state in states], [state.opt_out for state in states],
-        [state.status for state in states], [state.user_pk for state in states],
-        *_documents(states), [cohort(state.key) for state in states], [state.request_id for state in states],
-        [state.updated_at.isoformat() for state in states], list(line_hashes),
+    given = [
+        text_array(state.endpoint_id for state in states), text_array(state.key for state in states),
+        text_array(state.channel for state in states), text_array(state.address for state in states),
+        text_array(state.address_key for state in states), text_array(state.opt_out for state in states),
+        text_array(state.status for state in states), bigint_array(state.user_pk for state in states), *_documents(states),
+        bigint_array(cohort(state.key) for state in states), text_array(state.request_id for state in states),
+        text_array(state.updated_at.isoformat() for state in states), bigint_array(line_hashes),
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_ENDPOINTS, [project_id, *given])
@@ -190,11 +192,13 @@ def update_endpoints(states: Sequence[State], *, line_hashes: Sequence[int | Non
     """``effective``: whether the endpoint itself was written to (EffectiveDate), not only reached by a rule."""
     if not states:
         return
-    given: list[list[Any]] = [
-        [state.id for state in states], [state.channel for state in states], [state.address for state in states],
-        [state.address_key for state in states], [state.opt_out for state in states], [state.status for state in states],
-        [state.user_pk for state in states], [state.request_id for state in states], *_documents(states), list(effective),
-        [state.updated_at.isoformat() for state in states], list(line_hashes),
+    given = [
+        bigint_array(state.id for state in states), text_array(state.channel for state in states),
+        text_array(state.address for state in states), text_array(state.address_key for state in states),
+        text_array(state.opt_out for state in states), text_array(state.status for state in states),
+        bigint_array(state.user_pk for state in states), text_array(state.request_id for state in states), *_documents(states),
+        text_array("t" if is_named else "f" for is_named in effective),
+        text_array(state.updated_at.isoformat() for state in states), bigint_array(line_hashes),
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE_ENDPOINTS, given)
@@ -203,7 +207,7 @@ def update_endpoints(states: Sequence[State], *, line_hashes: Sequence[int | Non
 def opted_out_themselves(ids: Sequence[int]) -> set[int]:
     """Those of them whom anything but a file has opted out."""
     with connection.cursor() as cursor:
-        cursor.execute(_OPTED_OUT, [list(ids)])
+        cursor.execute(_OPTED_OUT, [bigint_array(ids)])
         return {pk for (pk,) in cursor.fetchall()}
 
 
@@ -213,7 +217,7 @@ def insert_opt_out_entries(
     rows = list(rows)
     if rows:
         with connection.cursor() as cursor:
-            given: list[list[Any]] = [[pk for pk, _opt_out in rows], [opt_out for _pk, opt_out in rows]]
+            given = [bigint_array(pk for pk, _opt_out in rows), text_array(opt_out for _pk, opt_out in rows)]
             cursor.execute(_OPT_OUT_ENTRIES, [project_id, source, actor_id, now, *given])
 
 
@@ -226,10 +230,10 @@ def document(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _documents(states: Sequence[State]) -> list[list[str]]:
+def _documents(states: Sequence[State]) -> list[str]:
     return [
-        [document(state.attributes) for state in states],
-        [document(state.metrics) for state in states],
-        [document(state.demographic) for state in states],
-        [document(state.location) for state in states],
+        text_array(document(state.attributes) for state in states),
+        text_array(document(state.metrics) for state in states),
+        text_array(document(state.demographic) for state in states),
+        text_array(document(state.location) for state in states),
     ]

@@ -22,7 +22,7 @@ _CHANNELS = """
 
 def complete(*, job: ImportJob, update: Callable[..., None], now: datetime.datetime) -> None:
     """Make or change the segment, in the caller's transaction. ``update`` writes the job under its lease."""
-    refresh_statistics()
+    refresh_statistics(created=job.total_created)
     members = Audience.union(_sets(job, "members"))
     segment: Segment | None = None
     version: int | None = None

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from core.audience import Audience
-from core.sql import bigint_array, id_set
+from core.sql import bigint_array, id_set, text_array
 from endpoints.importer.piece import PieceResult, Prepared, prepare_piece, refresh_statistics, write_piece
 from endpoints.importer.refusals import FileRefused
 from segments.heartbeat import Heartbeat, LeaseLost
@@ -173,7 +173,7 @@ class Worker:
             self._keep_refused(piece, result)
             self._finish(piece, result, created, examples, now)
         if piece.number == 0:  # the other pieces merge into tables that were perhaps empty before
-            refresh_statistics()
+            refresh_statistics(created=len(result.created))
 
     def _write_piece(self, prepared: Prepared, now: datetime.datetime) -> PieceResult:
         return write_piece(
@@ -185,8 +185,8 @@ class Worker:
         with connection.cursor() as cursor:
             for kind, documents in kinds.items():
                 if documents:
-                    ids = [document["id"] for document in documents]
-                    texts = [orjson.dumps(document).decode() for document in documents]
+                    ids = bigint_array(document["id"] for document in documents)
+                    texts = text_array(orjson.dumps(document).decode() for document in documents)
                     cursor.execute(_KEEP_BEFORE, [piece.pk, str(kind), ids, texts])
 
     def _keep_refused(self, piece: ImportPiece, result: PieceResult) -> None:

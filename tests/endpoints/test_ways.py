@@ -9,6 +9,7 @@ import json
 from typing import Any
 from unittest.util import safe_repr
 
+import numpy as np
 import pytest
 from django.db import transaction
 from django.test import override_settings
@@ -87,7 +88,9 @@ def load(project: Project, text: str, *, is_csv: bool, by_columns: bool, hours: 
             on_bytes=lambda _count: None,
         )  # fmt: skip
         if not by_columns and prepared.plain is not None:
-            prepared.others |= prepared.items(prepared.plain.positions.tolist())
+            items = prepared.items(prepared.plain.positions.tolist())
+            assert items == prepared.plain_items(np.ones(len(prepared.plain), dtype=bool))
+            prepared.others |= items
             prepared.others = dict(sorted(prepared.others.items()))
             prepared.plain = None
         with transaction.atomic():
