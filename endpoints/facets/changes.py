@@ -85,10 +85,10 @@ class Changes:
 def given_up(*, project_id: int) -> set[Subject]:
     """The subjects that take no more rows, which need not be added.
 
-    To be asked after the transaction's first write: a rebuild, which would take them up again, waits for the transactions that
-    have written by then.
+    The transaction counts as a writing one from here: a rebuild, which would take them up again, waits for it.
     """
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
         cursor.execute(_GIVEN_UP, [project_id])
         return {Subject(SubjectKind(kind), name) for kind, name in cursor.fetchall()}
 

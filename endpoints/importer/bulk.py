@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +73,23 @@ class StoredUsers:
     attributes: list[dict[str, Any] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows for a table and its columns, given as whole columns; a text stands for the same value in each row."""
+
+    into: str
+    columns: list[pa.Array | str]
+
+    def __len__(self) -> int:
+        return next(len(column) for column in self.columns if not isinstance(column, str))
+
+    def text(self) -> memoryview:
+        """As COPY reads them."""
+        last = self.columns[-1]
+        ended = last + "\n" if isinstance(last, str) else pc.binary_join_element_wise(last, "\n", "")
+        return _bytes(pc.binary_join_element_wise(*self.columns[:-1], ended, "\t"))
+
+
 def stored_endpoints(*, project_id: int, lines: Lines, line_hashes: npt.NDArray[np.uint64]) -> Stored:
     size = len(lines)
     ids = np.zeros(size, dtype=np.int64)
@@ -116,35 +135,37 @@ def holders(*, project_id: int, lines: Lines) -> tuple[Mask, list[int]]:
     return shared, present
 
 
-def insert_users(*, project_id: int, user_ids: pa.Array, documents: pa.Array, now: datetime.datetime) -> Positions:
-    """New users by COPY; their ids."""
-    pks = _new_ids("endpoints_endpointuser", len(user_ids))
+def new_ids(table: str, count: int) -> Positions:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEW_IDS, [table, count])
+        return np.fromiter((pk for (pk,) in cursor.fetchall()), dtype=np.int64, count=count)
+
+
+def user_rows(*, project_id: int, pks: Positions, user_ids: pa.Array, documents: pa.Array, now: datetime.datetime) -> Rows:
     moment = now.isoformat()
-    _copy(
+    return Rows(
         "endpoints_endpointuser (id, project_id, user_id, attributes, created_at, updated_at)",
         [_text(pks), str(project_id), _copied(user_ids), _copied(documents), moment, moment],
     )
-    return pks
 
 
-def insert_endpoints(
+def endpoint_rows(
     *,
     project_id: int,
+    pks: Positions,
     lines: Lines,
     user_pks: Positions,
     users_written: Positions,
     line_hashes: npt.NDArray[np.uint64],
     now: datetime.datetime,
-) -> Positions:
-    """New endpoints by COPY; their ids, ascending as the lines are."""
-    pks = _new_ids("endpoints_endpoint", len(lines))
+) -> Rows:
     moment = now.isoformat()
     written = np.full(len(lines), hashes.microseconds(now), dtype=np.int64)
     stamps = hashes.stamps(line_hashes, written, user_pks, users_written)
     keys = _copied(lines.keys)
     cohorts = np.fromiter((zlib.crc32(key.encode()) % 100 for key in lines.keys.to_pylist()), dtype=np.int64, count=len(lines))
     users = pc.if_else(pa.array(user_pks > 0), _text(user_pks), _NULL)
-    _copy(
+    return Rows(
         f"endpoints_endpoint ({_ENDPOINT_COLUMNS})",
         [
             _text(pks), str(project_id), _copied(lines.ids), keys, lines.channels, _copied(lines.addresses),
@@ -154,16 +175,33 @@ def insert_endpoints(
             _text(cohorts), _copied(lines.request_ids), moment, moment, moment, _text(stamps),
         ],
     )  # fmt: skip
-    return pks
 
 
-def insert_opt_outs(*, project_id: int, ids: Positions, now: datetime.datetime) -> None:
-    if len(ids):
-        moment = now.isoformat()
-        _copy(
-            "endpoints_optoutentry (project_id, endpoint_id, opt_out, source, at)",
-            [str(project_id), _text(ids), "ALL", "IMPORT", moment],
-        )
+def opt_out_rows(*, project_id: int, endpoint_pks: Positions, now: datetime.datetime) -> Rows:
+    return Rows(
+        "endpoints_optoutentry (project_id, endpoint_id, opt_out, source, at)",
+        [str(project_id), _text(endpoint_pks), "ALL", "IMPORT", now.isoformat()],
+    )
+
+
+@contextlib.contextmanager
+def copying(rows: Rows) -> Iterator[None]:
+    """COPY, in the background: the server writes while the block computes what comes next, and has written when it ends.
+
+    The block must leave the connection alone.
+    """
+    if not len(rows):
+        yield
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="copy") as pool:
+        done = pool.submit(_copy, connection.cursor(), rows)
+        yield
+        done.result()
+
+
+def _copy(cursor: Any, rows: Rows) -> None:
+    with cursor:
+        cursor.copy_expert(f"COPY {rows.into} FROM STDIN", io.BytesIO(rows.text()), 1 << 20)
 
 
 def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa.Table:
@@ -183,21 +221,6 @@ def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa
         csv.ConvertOptions(column_types=dict(zip(names, types, strict=True)), strings_can_be_null=False),
     )
     return table.combine_chunks()
-
-
-def _new_ids(table: str, count: int) -> Positions:
-    with connection.cursor() as cursor:
-        cursor.execute(_NEW_IDS, [table, count])
-        return np.fromiter((pk for (pk,) in cursor.fetchall()), dtype=np.int64, count=count)
-
-
-def _copy(into: str, columns: Sequence[pa.Array | str]) -> None:
-    """COPY rows, their columns given whole (a text stands for the same value in each row)."""
-    last = columns[-1]
-    ended = last + "\n" if isinstance(last, str) else pc.binary_join_element_wise(last, "\n", "")
-    rows = pc.binary_join_element_wise(*columns[:-1], ended, "\t")
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {into} FROM STDIN", io.BytesIO(_bytes(rows)), 1 << 20)
 
 
 def _bytes(rows: pa.Array) -> memoryview:

@@ -80,38 +80,55 @@ def insert(new: Newcomers, *, stay: Mask, line_hashes: npt.NDArray[np.uint64], n
         return np.zeros(0, dtype=np.int64)
     lines = new.lines.where(stay)
     who = new.who[stay]
-    pks, written, was_stored = _users(new, who, now)
+    users = _users(new, who, now)
     shared, present = bulk.holders(project_id=new.project_id, lines=lines)
-    ids = bulk.insert_endpoints(
-        project_id=new.project_id, lines=lines, user_pks=pks[who], users_written=written[who],
-        line_hashes=line_hashes[new.rows[stay]], now=now,
-    )  # fmt: skip
-    opted_out = columnar.true(pc.equal(lines.opt_outs, "ALL"))
-    bulk.insert_opt_outs(project_id=new.project_id, ids=ids[opted_out], now=now)
-    changes = facets.Changes()
-    _index(changes, facets.given_up(project_id=new.project_id), lines, ids, has_new_user=(pks > 0)[who] & ~was_stored[who])
-    _index_stored_users(changes, new, who, ids)
-    if shared.any():
-        changes.add(facets.ADDRESS, facets.SHARED, [*present, *ids[shared].tolist()])
+    ids = bulk.new_ids("endpoints_endpoint", len(lines))
+    given_up = facets.given_up(project_id=new.project_id)
+    with bulk.copying(users.rows):
+        rows = bulk.endpoint_rows(
+            project_id=new.project_id, pks=ids, lines=lines, user_pks=users.pks[who], users_written=users.written[who],
+            line_hashes=line_hashes[new.rows[stay]], now=now,
+        )  # fmt: skip
+    with bulk.copying(rows):
+        changes = facets.Changes()
+        _index(changes, given_up, lines, ids, has_new_user=users.is_new[who])
+        _index_stored_users(changes, new, who, ids)
+        if shared.any():
+            changes.add(facets.ADDRESS, facets.SHARED, [*present, *ids[shared].tolist()])
+    opted_out = ids[columnar.true(pc.equal(lines.opt_outs, "ALL"))]
+    with bulk.copying(bulk.opt_out_rows(project_id=new.project_id, endpoint_pks=opted_out, now=now)):
+        pass
     changes.record(project_id=new.project_id)
     return ids
 
 
-def _users(new: Newcomers, who: Positions, now: datetime.datetime) -> tuple[Positions, Positions, Mask]:
-    """Of all users, by position: primary keys, moments of their last write, and who was stored before."""
+@dataclass(slots=True)
+class _Users:
+    """All users by position: primary keys, moments of their last write, who is new with these lines; ``rows`` are the new ones."""
+
+    pks: Positions
+    written: Positions
+    is_new: Mask
+    rows: bulk.Rows
+
+
+def _users(new: Newcomers, who: Positions, now: datetime.datetime) -> _Users:
     pks, written = new.users.pks.copy(), new.users.written.copy()
-    was_stored = pks > 0
-    named = np.zeros(len(pks), dtype=bool)
-    named[who] = True
-    named &= ~was_stored & columnar.true(pc.not_equal(new.user_ids, ""))
-    places = np.flatnonzero(named)
-    if len(places):
-        taken = pa.array(places)
-        pks[places] = bulk.insert_users(
-            project_id=new.project_id, user_ids=new.user_ids.take(taken), documents=new.documents.take(taken), now=now
-        )
-        written[places] = hashes.microseconds(now)
-    return pks, written, was_stored
+    is_new = np.zeros(len(pks), dtype=bool)
+    is_new[who] = True
+    is_new &= (pks == 0) & columnar.true(pc.not_equal(new.user_ids, ""))
+    places = np.flatnonzero(is_new)
+    pks[places] = bulk.new_ids("endpoints_endpointuser", len(places))
+    written[places] = hashes.microseconds(now)
+    taken = pa.array(places)
+    rows = bulk.user_rows(
+        project_id=new.project_id,
+        pks=pks[places],
+        user_ids=new.user_ids.take(taken),
+        documents=new.documents.take(taken),
+        now=now,
+    )
+    return _Users(pks, written, is_new, rows)
 
 
 _PREFIX = {ColumnKind.DEMOGRAPHIC: "Demographic.", ColumnKind.LOCATION: "Location."}
