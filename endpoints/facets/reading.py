@@ -115,22 +115,40 @@ class _Bases:
 _bases = _Bases()
 
 
+_Row = tuple[bytes | None, bytes | None]  # added, removed
+
+
+@dataclass(slots=True)
+class _Delta:
+    """Ids that carry a value though the chunks don't say so, and the other way round."""
+
+    added: BitMap64 = field(default_factory=BitMap64)
+    removed: BitMap64 = field(default_factory=BitMap64)
+
+    def add(self, added: bytes | None, removed: bytes | None) -> None:
+        """One row more."""
+        if removed is not None:
+            ids = BitMap64.deserialize(bytes(removed))
+            self.added -= ids
+            self.removed |= ids
+        if added is not None:
+            ids = BitMap64.deserialize(bytes(added))
+            self.removed -= ids
+            self.added |= ids
+
+
 class Facet:
     """A subject at the moment of its snapshot; answers within the same transaction only."""
 
-    def __init__(self, base: _Base | None, deltas: list[tuple[str, bytes | None, bytes | None]]) -> None:
+    def __init__(self, base: _Base | None, rows: dict[str, list[_Row]]) -> None:
         self._base = base
-        self._added: dict[str, BitMap64] = {}
-        self._removed: dict[str, BitMap64] = {}
-        for value, added, removed in deltas:
-            more, fewer = _read(added), _read(removed)
-            self._added[value] = (self._added.get(value, BitMap64()) - fewer) | more
-            self._removed[value] = (self._removed.get(value, BitMap64()) - more) | fewer
+        self._rows = rows  # the deltas of a value, in their order
+        self._deltas: dict[str, _Delta] = {}
 
     def values(self) -> frozenset[str]:
         """All values that anybody may carry; one whose last endpoint has just lost it may still be among them."""
         base = self._base.all_names() if self._base else frozenset()
-        return base | self._added.keys()
+        return base | self._rows.keys()
 
     def carrying(self, values: Collection[str]) -> Audience:
         """The endpoints that carry one of the values."""
@@ -140,32 +158,47 @@ class Facet:
         """The endpoints that carry a value for which the predicate holds; ``key`` names the predicate for the process's memory."""
         base = self._base
         if base is None:
-            return self.carrying([value for value in self._added if predicate(value)])
+            return self.carrying([value for value in self._rows if predicate(value)])
         leaf = base.leaves.get(key)
         chosen = leaf[0] if leaf else frozenset(value for value in base.all_names() if predicate(value))
-        return store.joined(self._carrying(chosen | {value for value in self._added if predicate(value)}, key))
+        return store.joined(self._carrying(chosen | {value for value in self._rows if predicate(value)}, key))
 
     def totals(self) -> dict[str, int]:
         """How many endpoints carry each value."""
         found: dict[str, int] = {}
-        touched = {*self._added, *self._removed}
         if self._base:
-            self._base.load(touched)  # all by one query
+            self._base.load(self._rows)  # all by one query
             with connection.cursor() as cursor:
                 cursor.execute(_TOTALS, [self._base.subject_id])
                 found = dict(cursor.fetchall())
-        for value in touched:
+        for value in self._rows:
             found[value] = len(self.carrying([value]))
         return {value: total for value, total in found.items() if total}
 
     def _carrying(self, values: frozenset[str], key: Hashable | None) -> Chunks:
         whole = self._of_base(values, key)
-        touched = [value for value in values if value in self._added or value in self._removed]
-        if not touched:
+        deltas = {value: self._delta(value) for value in values if value in self._rows}
+        if not deltas:
             return whole
-        affected = store.split(BitMap64.union(*(self._added[v] | self._removed[v] for v in touched)))
-        again = [store.both(self._now(value), affected) for value in values]
-        return store.union([store.less(whole, affected), *again])
+        parts = [store.split(BitMap64.union(*(delta.added for delta in deltas.values())))]
+        lost = store.split(BitMap64.union(*(delta.removed for delta in deltas.values())))
+        parts.append(store.less(whole, lost))
+        # Who has lost one of the values may have another one.
+        chunks = self._base.chunks if self._base else {}
+        for value in values if lost else ():
+            held = store.both(chunks.get(value, {}), lost)
+            if held:
+                parts.append(store.less(held, store.split(deltas[value].removed)) if value in deltas else held)
+        return store.union(parts)
+
+    def _delta(self, value: str) -> _Delta:
+        """What the value's deltas come to."""
+        found = self._deltas.get(value)
+        if found is None:
+            found = self._deltas[value] = _Delta()
+            for added, removed in self._rows[value]:
+                found.add(added, removed)
+        return found
 
     def _of_base(self, values: frozenset[str], key: Hashable | None) -> Chunks:
         base = self._base
@@ -180,17 +213,6 @@ class Facet:
             base.leaves[key] = (values, whole)
             base.bytes += sum(len(ids.serialize()) for ids in whole.values())
         return whole
-
-    def _now(self, value: str) -> Chunks:
-        """One value's endpoints, deltas included."""
-        chunks = self._base.chunks.get(value, {}) if self._base else {}
-        if value not in self._added and value not in self._removed:
-            return chunks
-        return store.union([store.less(chunks, store.split(self._removed[value])), store.split(self._added[value])])
-
-
-def _read(stored: bytes | memoryview | None) -> BitMap64:
-    return BitMap64() if stored is None else BitMap64.deserialize(bytes(stored))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +246,12 @@ def moment(*, project_id: int) -> Iterator[None]:
 
 def read(*, project_id: int, subjects: Collection[Subject]) -> Snapshot:
     """The subjects as they stand, within a ``moment``. One query, and more where an answer needs bitmaps not read before."""
-    facets: dict[Subject, Facet | None] = {subject: Facet(None, []) for subject in subjects}  # no row: nobody has it
+    facets: dict[Subject, Facet | None] = {subject: Facet(None, {}) for subject in subjects}  # no row: nobody has it
     asked = list(facets)
     with connection.cursor() as cursor:
         cursor.execute(_SUBJECTS, [project_id, [str(one.kind) for one in asked], [one.name for one in asked]])
         rows = cursor.fetchall()
-    deltas: dict[Subject, list[tuple[str, bytes | None, bytes | None]]] = {}
+    deltas: dict[Subject, dict[str, list[_Row]]] = {}
     bases: dict[Subject, _Base | None] = {}
     by_name = {(str(one.kind), one.name): one for one in asked}
     for pk, kind, name, state, fold, floor, value, added, removed in rows:
@@ -237,9 +259,9 @@ def read(*, project_id: int, subjects: Collection[Subject]) -> Snapshot:
         if subject not in bases:
             bases[subject] = _bases.at(subject_id=pk, fold=fold, floor=floor) if state == FacetState.LIVE else None
         if value is not None:
-            deltas.setdefault(subject, []).append((value, added, removed))
+            deltas.setdefault(subject, {}).setdefault(value, []).append((added, removed))
     for subject, base in bases.items():
-        facets[subject] = Facet(base, deltas.get(subject, [])) if base is not None else None
+        facets[subject] = Facet(base, deltas.get(subject, {})) if base is not None else None
     return Snapshot(facets)
 
 

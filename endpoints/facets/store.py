@@ -66,7 +66,7 @@ def less(chunks: Chunks, taken: Chunks) -> Chunks:
 
 
 def both(chunks: Chunks, others: Chunks) -> Chunks:
-    return {chunk: ids & others[chunk] for chunk, ids in chunks.items() if chunk in others}
+    return {chunk: held for chunk, ids in chunks.items() if chunk in others and (held := ids & others[chunk])}
 
 
 def size(chunks: Chunks) -> int:

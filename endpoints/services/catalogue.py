@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db import connection
 
+from core.sql import text_array
 from endpoints.importer.refusals import FileRefused
 from endpoints.models import AttributeKind, AttributeName
 from projects.models import Project
@@ -17,11 +18,7 @@ _UPSERT = """
     ON CONFLICT (project_id, kind, name) DO UPDATE SET looks_like_date = excluded.looks_like_date
      WHERE n.looks_like_date <> excluded.looks_like_date
 """
-_UNKNOWN = """
-    SELECT given.kind, given.name FROM unnest(%s::text[], %s::text[]) AS given(kind, name)
-     WHERE NOT EXISTS (SELECT 1 FROM endpoints_attributename n
-                        WHERE n.project_id = %s AND n.kind = given.kind AND n.name = given.name)
-"""
+_KNOWN = "SELECT kind, name FROM endpoints_attributename WHERE project_id = %s AND name = ANY(%s::text[])"
 
 _LOCK_CLASS = 0x7061_6264
 
@@ -39,10 +36,9 @@ def unknown_names(*, project: Project, names: set[Name]) -> set[Name]:
     """Those of the names that the project has not seen yet."""
     if not names:
         return set()
-    asked = sorted(names)
     with connection.cursor() as cursor:
-        cursor.execute(_UNKNOWN, [[kind for kind, _name in asked], [name for _kind, name in asked], project.pk])
-        return {(kind, name) for kind, name in cursor.fetchall()}
+        cursor.execute(_KNOWN, [project.pk, text_array({name for _kind, name in names})])
+        return names - set(cursor.fetchall())
 
 
 def room(*, project: Project) -> int:

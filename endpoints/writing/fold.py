@@ -20,6 +20,10 @@ from endpoints.writing.refusals import ItemRefused
 _NAMESPACE = uuid.UUID("6f0f6f2e-9d3b-4a57-8a1c-2f9f5d5b7c10")
 
 _BY_KEY = """
+    SELECT endpoint_key, channel_type, address, status, '' FROM endpoints_endpoint
+     WHERE project_id = %s AND endpoint_key = ANY(%s::text[])
+"""
+_BY_KEY_WITH_USER = """
     SELECT e.endpoint_key, e.channel_type, e.address, e.status, u.user_id
       FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
      WHERE e.project_id = %s AND e.endpoint_key = ANY(%s::text[])
@@ -122,6 +126,7 @@ class _Known:
         self, project_id: int, items: Sequence[Item], now: datetime.datetime, lock: Callable[[list[str]], None] | None
     ) -> None:
         self._project_id, self._now = project_id, now
+        self._by_key = _BY_KEY_WITH_USER if any(item.user_id for item in items) else _BY_KEY
         named = [item.endpoint_id.lower() for item in items if item.endpoint_id]
         nameless = _nameless(items)
         self.targets: dict[str, tuple[str, str]] = {}  # endpoint key → (channel, address)
@@ -148,7 +153,7 @@ class _Known:
                     self._seats.setdefault(user_id, {})[key] = (effective_at, channel)
 
     def _read(self, cursor: Any, keys: list[str]) -> None:
-        cursor.execute(_BY_KEY, [self._project_id, text_array(keys)])
+        cursor.execute(self._by_key, [self._project_id, text_array(keys)])
         for key, channel, address, status, user_id in cursor.fetchall():
             self.targets[key] = (channel, address)
             self._user_of[key] = user_id or ""

@@ -45,16 +45,14 @@ _COLUMNS = """
     e.id, e.endpoint_key, e.endpoint_id, e.channel_type, e.address, e.opt_out, e.status, coalesce(e.user_id, 0),
     e.attributes::text, e.metrics::text, e.demographic::text, e.location::text, e.request_id, e.updated_at
 """
-_BY_KEY = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND endpoint_key = ANY(%(keys)s::text[])"
-_BY_PK = "SELECT id FROM endpoints_endpoint WHERE project_id = %(project)s AND id = ANY(%(ids)s::bigint[])"
-_BY_USER = "SELECT id FROM endpoints_endpoint WHERE user_id = ANY(%(users)s::bigint[])"
+_BY_KEY = "e.project_id = %(project)s AND e.endpoint_key = ANY(%(keys)s::text[])"
+_BY_PK = "e.project_id = %(project)s AND e.id = ANY(%(ids)s::bigint[])"
+_BY_USER = "e.user_id = ANY(%(users)s::bigint[])"
 _BY_ADDRESS = """
-    SELECT e.id FROM unnest(%(channels)s::text[], %(addresses)s::text[]) AS wanted(channel_type, address_key)
-      JOIN endpoints_endpoint e USING (channel_type, address_key) WHERE e.project_id = %(project)s
+    e.project_id = %(project)s AND (e.channel_type, e.address_key) IN (
+        SELECT * FROM unnest(%(channels)s::text[], %(addresses)s::text[]))
 """
-_LOCK_ENDPOINTS = f"""
-    SELECT {_COLUMNS} FROM endpoints_endpoint e WHERE e.id IN ({{found}}) ORDER BY e.id FOR NO KEY UPDATE
-"""
+_LOCK_ENDPOINTS = f"SELECT {_COLUMNS} FROM endpoints_endpoint e WHERE {{condition}} ORDER BY e.id FOR NO KEY UPDATE"
 _INSERT_ENDPOINTS = """
     INSERT INTO endpoints_endpoint
            (project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_id, attributes,
@@ -144,12 +142,16 @@ def lock_endpoints(
 ) -> list[State]:
     """The endpoints with these keys or ids, of these users, and at these (channel, address key), locked in the order of their ids."""
     given = ((_BY_KEY, keys), (_BY_PK, ids), (_BY_USER, user_pks), (_BY_ADDRESS, addresses))
-    ways = [query for query, some in given if some]
+    ways = [condition for condition, some in given if some]
     if not ways:
         return []
+    condition = ways[0]
+    if len(ways) > 1:
+        found = " UNION ".join(f"SELECT e.id FROM endpoints_endpoint e WHERE {way}" for way in ways)
+        condition = f"e.id IN ({found})"
     with connection.cursor() as cursor:
         cursor.execute(
-            _LOCK_ENDPOINTS.format(found=" UNION ".join(ways)),
+            _LOCK_ENDPOINTS.format(condition=condition),
             {
                 "project": project_id,
                 "keys": text_array(keys),
