@@ -9,10 +9,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
-from pyroaring import BitMap, BitMap64
+from pyroaring import BitMap
 
-from core.sql import copy_rows
+from core.sql import bigint_array, copy_rows, text_array
 from endpoints.facets import store
+from endpoints.facets.deltas import Delta
 from endpoints.facets.reading import FOLD_LOCK
 
 MANY = 2_000  # deltas of a subject that are worth a fold at once
@@ -133,21 +134,18 @@ def _sweep_out(subject_id: int) -> None:
 
 
 def _merge(subject_id: int, fold: int, taken: Iterable[tuple[int, str, memoryview | None, memoryview | None]]) -> None:
-    added: dict[str, BitMap64] = {}
-    removed: dict[str, BitMap64] = {}
+    deltas: dict[str, Delta] = {}
     for _pk, value, more, fewer in taken:
-        plus = BitMap64.deserialize(bytes(more)) if more is not None else BitMap64()
-        minus = BitMap64.deserialize(bytes(fewer)) if fewer is not None else BitMap64()
-        added[value] = (added.get(value, BitMap64()) - minus) | plus
-        removed[value] = (removed.get(value, BitMap64()) - plus) | minus
+        deltas.setdefault(value, Delta()).take(more, fewer)
     places: dict[tuple[str, int], list[BitMap]] = {}
-    for which, some in enumerate((added, removed)):
-        for value, whole in some.items():
+    for value, delta in deltas.items():
+        for which, whole in enumerate((delta.added, delta.removed)):
             for chunk, part in store.split(whole).items():
                 places.setdefault((value, chunk), [BitMap(), BitMap()])[which] = part
     held: dict[tuple[str, int], BitMap] = {}
     asked = sorted(places)
-    for name, place, stored in copy_rows(_OLD_ROWS, [subject_id, [v for v, _c in asked], [c for _v, c in asked]]):
+    wanted = [text_array(value for value, _chunk in asked), bigint_array(chunk for _value, chunk in asked)]
+    for name, place, stored in copy_rows(_OLD_ROWS, [subject_id, *wanted]):
         held[name.decode(), int.from_bytes(place)] = BitMap.deserialize(stored)
     rows = []
     for key in asked:

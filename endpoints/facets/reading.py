@@ -15,6 +15,7 @@ from pyroaring import BitMap, BitMap64
 from core.audience import Audience
 from core.sql import copy_rows
 from endpoints.facets import store
+from endpoints.facets.deltas import Delta, Row
 from endpoints.facets.store import Chunks
 from endpoints.facets.subjects import Subject
 from endpoints.models import FacetState
@@ -115,35 +116,13 @@ class _Bases:
 _bases = _Bases()
 
 
-_Row = tuple[bytes | None, bytes | None]  # added, removed
-
-
-@dataclass(slots=True)
-class _Delta:
-    """Ids that carry a value though the chunks don't say so, and the other way round."""
-
-    added: BitMap64 = field(default_factory=BitMap64)
-    removed: BitMap64 = field(default_factory=BitMap64)
-
-    def add(self, added: bytes | None, removed: bytes | None) -> None:
-        """One row more."""
-        if removed is not None:
-            ids = BitMap64.deserialize(bytes(removed))
-            self.added -= ids
-            self.removed |= ids
-        if added is not None:
-            ids = BitMap64.deserialize(bytes(added))
-            self.removed -= ids
-            self.added |= ids
-
-
 class Facet:
     """A subject at the moment of its snapshot; answers within the same transaction only."""
 
-    def __init__(self, base: _Base | None, rows: dict[str, list[_Row]]) -> None:
+    def __init__(self, base: _Base | None, rows: dict[str, list[Row]]) -> None:
         self._base = base
         self._rows = rows  # the deltas of a value, in their order
-        self._deltas: dict[str, _Delta] = {}
+        self._deltas: dict[str, Delta] = {}
 
     def values(self) -> frozenset[str]:
         """All values that anybody may carry; one whose last endpoint has just lost it may still be among them."""
@@ -191,13 +170,13 @@ class Facet:
                 parts.append(store.less(held, store.split(deltas[value].removed)) if value in deltas else held)
         return store.union(parts)
 
-    def _delta(self, value: str) -> _Delta:
+    def _delta(self, value: str) -> Delta:
         """What the value's deltas come to."""
         found = self._deltas.get(value)
         if found is None:
-            found = self._deltas[value] = _Delta()
+            found = self._deltas[value] = Delta()
             for added, removed in self._rows[value]:
-                found.add(added, removed)
+                found.take(added, removed)
         return found
 
     def _of_base(self, values: frozenset[str], key: Hashable | None) -> Chunks:
@@ -251,7 +230,7 @@ def read(*, project_id: int, subjects: Collection[Subject]) -> Snapshot:
     with connection.cursor() as cursor:
         cursor.execute(_SUBJECTS, [project_id, [str(one.kind) for one in asked], [one.name for one in asked]])
         rows = cursor.fetchall()
-    deltas: dict[Subject, dict[str, list[_Row]]] = {}
+    deltas: dict[Subject, dict[str, list[Row]]] = {}
     bases: dict[Subject, _Base | None] = {}
     by_name = {(str(one.kind), one.name): one for one in asked}
     for pk, kind, name, state, fold, floor, value, added, removed in rows:
