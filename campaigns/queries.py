@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
-from campaigns.models import Campaign, ExclusionReason, Outcome, Run, RunExclusion, RunState, SliceOutcome
+from campaigns.models import Campaign, CampaignState, ExclusionReason, Outcome, Run, RunExclusion, RunState, SliceOutcome
 from core.audience import Audience
 from endpoints.queries import endpoint_rows
 from projects.models import Project
+from segments.ports import SegmentPin, SegmentUser
 
 _REACHED = {"opened": EventKind.EMAIL_OPEN, "clicked": EventKind.EMAIL_CLICK, "unsubscribed": EventKind.EMAIL_UNSUBSCRIBE}
 
@@ -72,6 +74,37 @@ class Person:
 def campaigns(*, project: Project) -> QuerySet[Campaign]:
     """The project's campaigns, deleted ones left out, newest first."""
     return Campaign.objects.filter(project=project).exclude(state="DELETED").order_by("-id")
+
+
+# A launched campaign in one of these may send again. A draft can't be launched without a segment; the others are over.
+MAY_SEND = (
+    CampaignState.SCHEDULED, CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN, CampaignState.PAUSED, CampaignState.STOPPING,
+)  # fmt: skip
+
+
+def using_segments(*, project_id: int, pins: Collection[SegmentPin]) -> QuerySet[Campaign]:
+    """The project's campaigns that are to be sent, or were, to one of these segments."""
+    use = Q(pk__in=[])
+    for pin in pins:
+        one = Q(document__SegmentId=pin.segment_id)
+        use |= one if pin.version is None else one & Q(document__SegmentVersion=pin.version)
+    return Campaign.objects.filter(use, project_id=project_id)
+
+
+def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[SegmentUser]:
+    """What deleting these segments does to campaigns: those that may send end, drafts stay, the others need no segment any more."""
+    using = using_segments(project_id=project_id, pins=pins).filter(state__in=[*MAY_SEND, CampaignState.DRAFT])
+    return [
+        SegmentUser(
+            key=campaign.public_id,
+            name=campaign.name,
+            kind=_("Campaign"),
+            state=str(CampaignState(campaign.state).label),
+            url=reverse("campaigns:show-campaign", args=[campaign.project.public_id, campaign.public_id]),
+            ends=campaign.state != CampaignState.DRAFT,
+        )
+        for campaign in using.select_related("project").order_by("pk")
+    ]
 
 
 def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:

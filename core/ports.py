@@ -20,5 +20,8 @@ class Port(Generic[P, R]):
         """Registering a name twice replaces the taker, so that ``ready`` may run again."""
         self._takers[name] = taker
 
+    def forget(self, name: str) -> None:
+        self._takers.pop(name, None)
+
     def call(self, *args: P.args, **kwargs: P.kwargs) -> list[R]:
         return [self._takers[name](*args, **kwargs) for name in sorted(self._takers)]

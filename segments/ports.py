@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
-from core.ports import Port
+import datetime
+from collections.abc import Collection
+from dataclasses import dataclass
 
-# (project_id, segment's public id) → the names of what uses the segment, as its owner calls it. Campaigns register.
-segment_users: Port[[int, str], list[str]] = Port("segment_users")
+from core.ports import Port
+from projects.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPin:
+    """A segment by its public id, in one version or (None) in any."""
+
+    segment_id: str
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentUser:
+    """What a higher floor has that uses a segment. ``ends``: deleting the segment deletes it; otherwise it stays, without a segment."""
+
+    key: str
+    name: str
+    kind: str
+    state: str
+    url: str
+    ends: bool
+
+
+# (project_id, pins) → what uses one of them, oldest first. Campaigns register.
+segment_users: Port[[int, Collection[SegmentPin]], list[SegmentUser]] = Port("segment_users")
+
+# (project_id, pins, keys of what may end, actor, now): delete those of them that use one of the pins. Called before the segment is locked.
+end_segment_users: Port[[int, Collection[SegmentPin], Collection[str], User | None, datetime.datetime], None] = Port(
+    "end_segment_users"
+)
 
 # (project_id, public ids) → those that are campaigns of the project, with the number by which events know them.
 campaign_ids: Port[[int, list[str]], dict[str, int]] = Port("campaign_ids")

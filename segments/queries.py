@@ -7,7 +7,7 @@ import zoneinfo
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from core.audience import Audience
 from endpoints.eligibility import eligibility
@@ -16,7 +16,7 @@ from projects.models import Project
 from segments.evaluation import evaluate_document, evaluate_segment, parse_document
 from segments.evaluation.moment import Moment
 from segments.evaluation.sql import Query, definition_query
-from segments.models import Segment, SegmentType, SegmentVersion
+from segments.models import Segment, SegmentVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +101,6 @@ def document_query(*, project: Project, document: dict[str, Any], now: datetime.
 def audience_counts(*, project_id: int, members: Audience, channel: str = "EMAIL") -> Counts:
     eligible = eligibility(project_id=project_id, members=members, channel=channel).eligible
     return Counts(matching=len(members), eligible=len(eligible))
-
-
-def dependent_names(*, segment: Segment) -> list[str]:
-    """The names of segments whose newest version has this one as a base segment."""
-    newest = SegmentVersion.objects.filter(
-        segment__project_id=segment.project_id,
-        segment__deleted_at=None,
-        segment__segment_type=SegmentType.DIMENSIONAL,
-        version=F("segment__version"),
-        document__SegmentGroups__Groups__contains=[{"SourceSegments": [{"Id": segment.public_id}]}],
-    )
-    return list(newest.exclude(segment=segment).order_by("segment__name").values_list("segment__name", flat=True))
 
 
 def segment_names(*, project: Project, segment_ids: set[str]) -> dict[str, str]:

@@ -14,7 +14,8 @@ from campaigns.services import occurrences
 from campaigns.services.drafts import CampaignRefused
 from projects.models import User
 from projects.services import audit
-from segments import queries as segment_queries
+from segments.models import Segment
+from segments.services import segments
 
 _DAY_ON_EARTH = datetime.timedelta(hours=26)  # from the first zone's midnight to the last one's
 
@@ -35,13 +36,14 @@ def launch_campaign(*, campaign: Campaign, actor: User | None, now: datetime.dat
     errors = [finding for finding in review.findings(campaign=campaign, now=now) if finding.is_error]
     if errors:
         raise CampaignIncomplete(errors)
-    document = _pinned(campaign)
-    plan = occurrences.schedule_of(campaign=campaign, document=document, launched_at=now)
+    plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=now)
     due = _first(plan, now)
     if due is None:
         raise CampaignRefused(_("This schedule has no run in the future."))
     with transaction.atomic():
-        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.SCHEDULED, document=document, launched_at=now, updated_at=now)
+        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
+        document = _pinned(campaign)
+        Campaign.objects.filter(pk=campaign.pk).update(document=document)
         CampaignVersion.objects.filter(campaign=campaign, version=campaign.version).update(document=document)
         Treatment.objects.update_or_create(
             campaign=campaign, number=0, defaults={"next_run_at": due.at, "next_occurrence_at": due.at}
@@ -62,11 +64,16 @@ def _first(plan: schedule.Schedule, now: datetime.datetime) -> schedule.Occurren
 
 
 def _pinned(campaign: Campaign) -> dict[str, Any]:
-    """The definition with the segment's version; Pinpoint's default is the newest at the time of writing."""
+    """The definition with the segment's version; Pinpoint's default is the newest at the time of writing.
+
+    The segment can't be deleted before the transaction ends.
+    """
     document = dict(campaign.document)
-    if not document.get("SegmentVersion"):
-        segment = segment_queries.get_segment(project=campaign.project, segment_id=document["SegmentId"])
-        document["SegmentVersion"] = segment.version
+    try:
+        segment = segments.hold_segment(project=campaign.project, segment_id=document["SegmentId"])
+    except Segment.DoesNotExist:  # deleted since the review
+        raise CampaignRefused(_("The segment was deleted. Choose another one.")) from None
+    document["SegmentVersion"] = document.get("SegmentVersion") or segment.version
     return document
 
 
@@ -112,13 +119,16 @@ def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) 
     campaign.refresh_from_db()
 
 
-def delete_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> None:
-    """Delete: nothing more is sent. Whoever of an open run was not attempted ends as EXPIRED; the numbers stay."""
+def delete_campaign(*, campaign: Campaign, actor: User | None, now: datetime.datetime, **why: str) -> None:
+    """Delete: nothing more is sent. Whoever of an open run was not attempted ends as EXPIRED; the numbers stay.
+
+    ``why`` goes into the audit trail.
+    """
     with transaction.atomic():
         lifecycle.move(campaign_id=campaign.pk, to=CampaignState.DELETED, updated_at=now)
         Treatment.objects.filter(campaign=campaign).update(next_run_at=None, next_occurrence_at=None)
         Run.objects.filter(campaign=campaign, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).update(
             state=RunState.CANCELLED
         )
-        audit.record(project=campaign.project, actor=actor, verb="campaign.deleted", target=campaign, now=now)
+        audit.record(project=campaign.project, actor=actor, verb="campaign.deleted", target=campaign, now=now, **why)
         transaction.on_commit(_dispatch_runs)

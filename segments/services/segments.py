@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from core.audience import Audience
 from core.errors import Refusal
 from projects.models import Project, User
 from projects.services import audit
-from segments import ports, queries
+from segments import ports, uses
 from segments.evaluation import parse_document, sources
 from segments.models import Segment, SegmentType, SegmentVersion
 
@@ -128,23 +129,38 @@ def update_import_segment(
     return locked
 
 
-def delete_segment(*, segment: Segment, actor: User | None, now: datetime.datetime) -> None:
-    """Delete a segment that nothing uses; its versions stay for the runs of the past. Raises ``SegmentInUse``."""
+def delete_segment(*, segment: Segment, actor: User | None, now: datetime.datetime, ending: Collection[str] = ()) -> None:
+    """Delete a segment; its versions stay for the runs of the past.
+
+    ``ending``: the keys of the ``SegmentUser``s that somebody agreed to delete with it. Raises ``SegmentInUse`` when others would
+    have to end, or a segment is built on it; nothing is deleted then.
+    """
     with transaction.atomic():
-        locked = Segment.objects.select_for_update().select_related("project").get(pk=segment.pk)
+        if ending:  # before the segment is locked: campaigns come first in the order of locks
+            pins = uses.segment_uses(segment=segment).pins
+            ports.end_segment_users.call(segment.project_id, pins, ending, actor, now)
+        locked = Segment.objects.select_for_update(of=("self",)).select_related("project").get(pk=segment.pk)
         if locked.deleted_at is not None:
             return
-        users = segment_users(segment=locked)
-        if users:
+        used = uses.segment_uses(segment=locked)
+        if used.built_on_it or used.ending:
+            names = [*(one.name for one in used.built_on_it), *(user.name for user in used.ending)]
             raise SegmentInUse(
-                _("This segment is used by %(users)s. Change or delete that first.") % {"users": ", ".join(users)}, users
+                _("This segment is used by %(users)s. Change or delete that first.") % {"users": ", ".join(names)}, names
             )
         locked.deleted_at = now
         locked.save(update_fields=["deleted_at"])
-        audit.record(project=locked.project, actor=actor, verb="segment.deleted", target=locked, now=now, name=locked.name)
+        audit.record(
+            project=locked.project,
+            actor=actor,
+            verb="segment.deleted",
+            target=locked,
+            now=now,
+            name=locked.name,
+            ended=sorted(ending),
+        )
 
 
-def segment_users(*, segment: Segment) -> list[str]:
-    """The names of what uses the segment: other segments built on it, then what higher floors say."""
-    asked = ports.segment_users.call(segment.project_id, segment.public_id)
-    return [*queries.dependent_names(segment=segment), *(name for names in asked for name in names)]
+def hold_segment(*, project: Project, segment_id: str) -> Segment:
+    """The segment, kept from being deleted until the transaction ends. Raises ``Segment.DoesNotExist`` when it is deleted."""
+    return Segment.objects.select_for_update(no_key=True).get(project=project, public_id=segment_id, deleted_at=None)

@@ -18,6 +18,7 @@ from endpoints.writing import restoring
 from endpoints.writing.before import Before
 from projects.models import User
 from projects.services import audit
+from segments import uses
 from segments.heartbeat import Heartbeat, LeaseLost
 from segments.models import ImportBefore, ImportJob, ImportPiece, JobStatus, SegmentType
 from segments.services import segments
@@ -55,7 +56,7 @@ def ask_undo(*, job: ImportJob, actor: User, now: datetime.datetime) -> None:
             raise UndoRefused(_("This import can't be undone: it wrote nothing, was undone before, or is older than 7 days."))
         if _made_segment(locked):
             assert locked.segment is not None
-            users = segments.segment_users(segment=locked.segment)
+            users = uses.segment_uses(segment=locked.segment).names
             if users:
                 raise segments.SegmentInUse(
                     _("This segment is used by %(users)s. Change or delete that first.") % {"users": ", ".join(users)}, users

@@ -19,7 +19,7 @@ from core.errors import Refusal
 from endpoints import catalogue
 from projects.access import Access, project_or_404
 from projects.models import Role
-from segments import builder, queries
+from segments import builder, queries, uses
 from segments.evaluation.sql import Query
 from segments.forms.segments import SegmentForm, read_document
 from segments.models import Segment, SegmentType
@@ -101,7 +101,7 @@ def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
         "segment": segment,
         "newest": newest,
         "versions": segment.versions.select_related("created_by").defer("members").order_by("-version")[:20],
-        "users": segments.segment_users(segment=segment),
+        "uses": uses.segment_uses(segment=segment),
         "is_dynamic": segment.segment_type == SegmentType.DIMENSIONAL,
     }
     try:
@@ -129,16 +129,21 @@ def copy_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
     return redirect("segments:edit-segment", project_id, copy.public_id)
 
 
-@require_POST
 def delete_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
+    """Says what uses the segment and what becomes of it. What is posted are the keys of those that were shown as ending."""
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
-    try:
-        segments.delete_segment(segment=_segment(access, segment_id), actor=access.user, now=clock.now())
-    except Refusal as refusal:
-        messages.error(request, refusal.message)
-        return redirect("segments:show-segment", project_id, segment_id)
-    messages.success(request, _("The segment is deleted."))
-    return redirect("segments:list-segments", project_id)
+    segment = _segment(access, segment_id)
+    if request.method == "POST":
+        ending = request.POST.getlist("ending")
+        try:
+            segments.delete_segment(segment=segment, actor=access.user, now=clock.now(), ending=ending)
+        except Refusal as refusal:
+            messages.error(request, refusal.message)
+            return redirect("segments:delete-segment", project_id, segment_id)
+        messages.success(request, _("The segment is deleted."))
+        return redirect("segments:list-segments", project_id)
+    context = {"segment": segment, "uses": uses.segment_uses(segment=segment)}
+    return render(request, "segments/segment_delete.html", context)
 
 
 def shown_query(query: Query) -> dict[str, Any]:
