@@ -49,6 +49,9 @@ def _segment(job: ImportJob, members: Audience, now: datetime.datetime) -> Segme
             import_definition=definition(job, members), now=now,
         )  # fmt: skip
     if job.into == ImportJob.Into.EXTEND:
+        into = Segment.objects.select_for_update(of=("self",)).get(
+            pk=into.pk
+        )  # two that extend it: the second sees the first's members
         before = into.versions.get(version=into.version).members
         members = members | before if before is not None else members
     return segments.update_import_segment(
