@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zoneinfo
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,10 @@ from endpoints.models import AttributeKind
 from projects import zones
 from projects.models import Project
 from segments import ports, queries
-from segments.evaluation import parse_document
+from segments.evaluation import DefinitionRefused, parse_document
+from segments.evaluation.tree import Definition
 from segments.explanation import explain
+from segments.models import Segment, SegmentType, SegmentVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,53 @@ def segment_builder(*, project: Project, document: dict[str, Any], own_id: str =
 
 def sentence(*, project: Project, document: dict[str, Any]) -> str:
     """The definition in words; raises ``DefinitionRefused``."""
-    definition = parse_document(document)
-    ids = {source.segment_id for group in definition.groups for source in group.sources}
-    return explain(
-        definition=definition,
-        segment_names=queries.segment_names(project=project, segment_ids=ids),
-        campaign_names=campaign_names(project=project),
-        zone=zoneinfo.ZoneInfo(project.time_zone),
-        zone_label=zones.label(project.time_zone).split(" ")[0],
-    )
+    return _sentences(project, [parse_document(document)])[0]
+
+
+def _sentences(project: Project, definitions: Sequence[Definition]) -> list[str]:
+    ids = {source.segment_id for definition in definitions for group in definition.groups for source in group.sources}
+    names = queries.segment_names(project=project, segment_ids=ids)
+    campaigns = campaign_names(project=project)
+    return [
+        explain(
+            definition=definition, segment_names=names, campaign_names=campaigns, zone=zoneinfo.ZoneInfo(project.time_zone),
+            zone_label=zones.label(project.time_zone).split(" ")[0],
+        )
+        for definition in definitions
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """A version of a segment on its page: the definition in words, or what was imported and how many that made (None: not known)."""
+
+    version: SegmentVersion
+    text: str
+    size: int | None
+    is_newest: bool
+
+
+def version_lines(*, segment: Segment, versions: Iterable[SegmentVersion]) -> list[VersionLine]:
+    """The sentences of all versions with the queries of one."""
+    held = list(versions)
+    texts: dict[int, str] = {}
+    definitions: dict[int, Definition] = {}
+    for version in held:
+        if segment.segment_type == SegmentType.IMPORT:
+            texts[version.pk] = (version.import_definition or {}).get("S3Url", "")
+            continue
+        try:
+            definitions[version.pk] = parse_document(version.document)
+        except DefinitionRefused as refusal:
+            texts[version.pk] = refusal.message
+    texts |= zip(definitions, _sentences(segment.project, list(definitions.values())), strict=True)
+    return [
+        VersionLine(
+            version=version, text=texts[version.pk], size=(version.import_definition or {}).get("Size"),
+            is_newest=version.version == segment.version,
+        )
+        for version in held
+    ]  # fmt: skip
 
 
 def campaign_names(*, project: Project) -> dict[str, str]:

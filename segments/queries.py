@@ -42,6 +42,12 @@ def segment_version(*, segment: Segment, version: int | None = None) -> SegmentV
     return segment.versions.select_related("created_by").get(version=version or segment.version)
 
 
+def segment_versions(*, segment: Segment, before: int | None = None) -> QuerySet[SegmentVersion]:
+    """Newest first, without their members; ``before`` is a version's number."""
+    found = segment.versions.select_related("created_by").defer("members").order_by("-version")
+    return found if before is None else found.filter(version__lt=before)
+
+
 def segment_counts(
     *, project: Project, segment: Segment, now: datetime.datetime, version: int | None = None, channel: str = "EMAIL"
 ) -> Counts:

@@ -18,5 +18,10 @@ urlpatterns = [
     path("p/<str:project_id>/segments/<str:segment_id>/", segments.show_segment, name="show-segment"),
     path("p/<str:project_id>/segments/<str:segment_id>/edit/", segments.edit_segment, name="edit-segment"),
     path("p/<str:project_id>/segments/<str:segment_id>/copy/", segments.copy_segment, name="copy-segment"),
+    path(
+        "p/<str:project_id>/segments/<str:segment_id>/versions/<int:version>/restore/",
+        segments.restore_version,
+        name="restore-version",
+    ),
     path("p/<str:project_id>/segments/<str:segment_id>/delete/", segments.delete_segment, name="delete-segment"),
 ]

@@ -62,7 +62,7 @@ def update_segment(
     """The next version of a dynamic segment. Raises ``DefinitionRefused`` or ``SegmentNotEditable``."""
     definition = parse_document(document)
     with transaction.atomic():
-        locked = Segment.objects.select_for_update().select_related("project").get(pk=segment.pk)
+        locked = Segment.objects.select_for_update(of=("self",)).select_related("project").get(pk=segment.pk)
         if locked.segment_type != SegmentType.DIMENSIONAL or locked.deleted_at is not None:
             raise SegmentNotEditable(
                 _("An imported segment can't be edited. Make a dynamic segment that has it as its base segment.")
@@ -108,7 +108,7 @@ def update_import_segment(
 ) -> Segment:
     """The next version of an imported segment, with other members. Raises ``SegmentNotEditable``."""
     with transaction.atomic():
-        locked = Segment.objects.select_for_update().select_related("project").get(pk=segment.pk)
+        locked = Segment.objects.select_for_update(of=("self",)).select_related("project").get(pk=segment.pk)
         if locked.segment_type != SegmentType.IMPORT or locked.deleted_at is not None:
             raise SegmentNotEditable(_("Files can be imported into an imported segment only."))
         locked.version += 1
@@ -127,6 +127,46 @@ def update_import_segment(
             version=locked.version,
         )
     return locked
+
+
+def restore_version(*, segment: Segment, version: int, actor: User | None, now: datetime.datetime) -> Segment:
+    """A new version with what an older one held: its definition, or its members. The name stays as it is.
+
+    Raises ``SegmentVersion.DoesNotExist``, ``SegmentNotEditable``, or ``DefinitionRefused`` for one that can't be evaluated any more.
+    """
+    with transaction.atomic():
+        locked = Segment.objects.select_for_update(of=("self",)).select_related("project").get(pk=segment.pk)
+        old = locked.versions.get(version=version)
+        if locked.deleted_at is not None or version == locked.version:
+            raise SegmentNotEditable(_("This version is the newest one already. Load the page again."))
+        if locked.segment_type == SegmentType.DIMENSIONAL:
+            definition = parse_document(old.document)
+            sources.check(project_id=locked.project_id, definition=definition, segment_id=locked.public_id)
+        locked.version += 1
+        locked.updated_at = now
+        locked.save(update_fields=["version", "updated_at"])
+        SegmentVersion.objects.create(
+            segment=locked, version=locked.version, document=old.document, members=old.members,
+            import_definition=old.import_definition, created_by=actor, created_at=now,
+        )  # fmt: skip
+        given = {"version": locked.version, "restored": version}
+        audit.record(project=locked.project, actor=actor, verb="segment.restored", target=locked, now=now, **given)
+    return locked
+
+
+def copy_segment(*, segment: Segment, actor: User | None, now: datetime.datetime) -> Segment:
+    """A new segment with the newest definition; of an imported one: with the members that it has now, whatever becomes of them there.
+
+    Raises ``DefinitionRefused`` for a definition that can't be evaluated any more.
+    """
+    name = (_("Copy of %(name)s") % {"name": segment.name})[:128]
+    newest = segment.versions.get(version=segment.version)
+    if segment.segment_type == SegmentType.DIMENSIONAL:
+        return create_segment(project=segment.project, actor=actor, name=name, document=newest.document, now=now)
+    return create_import_segment(
+        project=segment.project, actor=actor, name=name, members=newest.members or Audience(),
+        import_definition=newest.import_definition or {}, now=now,
+    )  # fmt: skip
 
 
 def delete_segment(*, segment: Segment, actor: User | None, now: datetime.datetime, ending: Collection[str] = ()) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from psycopg2.errors import QueryCanceled
 
-from core import clock
+from core import clock, keyset
 from core.audience import Audience
 from core.errors import Refusal
 from endpoints import catalogue
@@ -22,10 +22,11 @@ from projects.models import Role
 from segments import builder, queries, uses
 from segments.evaluation.sql import Query
 from segments.forms.segments import SegmentForm, read_document
-from segments.models import Segment, SegmentType
+from segments.models import Segment, SegmentType, SegmentVersion
 from segments.services import segments
 
 _PAGE = 100
+_VERSIONS = 20
 _COUNT_MILLISECONDS = 20_000  # a count under the builder that takes longer is given up
 
 
@@ -97,10 +98,12 @@ def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
     access = project_or_404(request, project_id)
     segment = _segment(access, segment_id)
     newest = queries.segment_version(segment=segment)
+    versions = queries.segment_versions(segment=segment, before=keyset.position(request.GET.get("before", "")))[: _VERSIONS + 1]
     context: dict[str, Any] = {
         "segment": segment,
         "newest": newest,
-        "versions": segment.versions.select_related("created_by").defer("members").order_by("-version")[:20],
+        "versions": builder.version_lines(segment=segment, versions=versions[:_VERSIONS]),
+        "next_before": versions[_VERSIONS - 1].version if len(versions) > _VERSIONS else None,
         "uses": uses.segment_uses(segment=segment),
         "is_dynamic": segment.segment_type == SegmentType.DIMENSIONAL,
     }
@@ -116,17 +119,30 @@ def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
 @require_POST
 def copy_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
-    segment = _segment(access, segment_id)
-    if segment.segment_type == SegmentType.IMPORT:
-        raise Http404
-    name = (_("Copy of %(name)s") % {"name": segment.name})[:128]
-    document = queries.segment_version(segment=segment).document
     try:
-        copy = segments.create_segment(project=access.project, actor=access.user, name=name, document=document, now=clock.now())
+        copy = segments.copy_segment(segment=_segment(access, segment_id), actor=access.user, now=clock.now())
     except Refusal as refusal:
         messages.error(request, refusal.message)
         return redirect("segments:show-segment", project_id, segment_id)
-    return redirect("segments:edit-segment", project_id, copy.public_id)
+    if copy.segment_type == SegmentType.DIMENSIONAL:
+        return redirect("segments:edit-segment", project_id, copy.public_id)
+    messages.success(request, _("The copy has the members that the segment has now."))
+    return redirect("segments:show-segment", project_id, copy.public_id)
+
+
+@require_POST
+def restore_version(request: HttpRequest, project_id: str, segment_id: str, version: int) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    segment = _segment(access, segment_id)
+    try:
+        made = segments.restore_version(segment=segment, version=version, actor=access.user, now=clock.now())
+    except SegmentVersion.DoesNotExist:
+        raise Http404 from None
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("Version %(new)s is as version %(old)s was.") % {"new": made.version, "old": version})
+    return redirect("segments:show-segment", project_id, segment_id)
 
 
 def delete_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:
