@@ -13,10 +13,12 @@ from core.audience import Audience
 from endpoints.eligibility import eligibility
 from endpoints.models import Endpoint
 from projects.models import Project
+from segments import pinpoint
 from segments.evaluation import evaluate_document, evaluate_segment, parse_document
 from segments.evaluation.moment import Moment
 from segments.evaluation.sql import Query, definition_query
 from segments.models import Segment, SegmentVersion
+from segments.pinpoint import PinpointDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ def segment_versions(*, segment: Segment, before: int | None = None) -> QuerySet
     """Newest first, without their members; ``before`` is a version's number."""
     found = segment.versions.select_related("created_by").defer("members").order_by("-version")
     return found if before is None else found.filter(version__lt=before)
+
+
+def pinpoint_definition(*, segment: Segment, version: int | None = None) -> PinpointDefinition:
+    """A version as Pinpoint's GetSegment answers it, and whether the segment says more. Raises ``SegmentVersion.DoesNotExist``."""
+    return pinpoint.pinpoint_definition(segment_version(segment=segment, version=version).document)
 
 
 def segment_counts(

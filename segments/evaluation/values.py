@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from decimal import Decimal
+from typing import Any
 
 _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -12,6 +14,7 @@ _INSTANT = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 _NUMBER_LENGTH = 60  # characters
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text: an odd number of backslashes before it
 
 
 def read_instant(text: str) -> datetime.datetime | None:
@@ -39,3 +42,13 @@ def _offset(zone: str | None) -> datetime.timedelta:
 def read_number(text: str) -> Decimal | None:
     """A plain decimal number (no thousands separators, no spaces). None for any other text."""
     return Decimal(text) if len(text) <= _NUMBER_LENGTH and _NUMBER.fullmatch(text) else None
+
+
+def is_storable(document: Any) -> bool:
+    """Whether PostgreSQL can hold it as JSON: no NUL, no half of a surrogate pair, no infinity, no endless nesting."""
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return not _NUL.search(text)

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from projects.forms import StyledForm
+from segments.evaluation.values import is_storable
 
 
 class SegmentForm(StyledForm):
@@ -20,13 +21,11 @@ class SegmentForm(StyledForm):
 
 
 def read_document(text: str) -> dict[str, Any]:
-    """The builder's JSON; raises ``ValidationError`` for anything else."""
+    """The builder's JSON, without what it does not write (a name, tags); raises ``ValidationError`` for anything else."""
     try:
         document = json.loads(text)
-        stored = json.dumps(document, ensure_ascii=False, allow_nan=False)
-        stored.encode()
-    except (ValueError, RecursionError):  # half a surrogate pair is a ValueError, too
+    except (ValueError, RecursionError):
         raise forms.ValidationError(_("The filters did not arrive. Load the page again.")) from None
-    if not isinstance(document, dict) or "\\u0000" in stored:  # PostgreSQL holds no NUL
+    if not isinstance(document, dict) or not is_storable(document):
         raise forms.ValidationError(_("The filters did not arrive. Load the page again."))
-    return document
+    return {key: value for key, value in document.items() if key not in ("Name", "tags")}

@@ -68,6 +68,7 @@ def update_segment(
                 _("An imported segment can't be edited. Make a dynamic segment that has it as its base segment.")
             )
         sources.check(project_id=locked.project_id, definition=definition, segment_id=locked.public_id)
+        document = _with_tags(locked, document)
         locked.version += 1
         locked.name = name
         locked.updated_at = now
@@ -75,6 +76,13 @@ def update_segment(
         SegmentVersion.objects.create(segment=locked, version=locked.version, document=document, created_by=actor, created_at=now)
         audit.record(project=locked.project, actor=actor, verb="segment.changed", target=locked, now=now, version=locked.version)
     return locked
+
+
+def _with_tags(segment: Segment, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the tags of the newest version: they are the segment's, and no new definition changes them."""
+    newest = segment.versions.values_list("document", flat=True).get(version=segment.version)
+    tags = {"tags": newest["tags"]} if "tags" in newest else {}
+    return {key: value for key, value in document.items() if key != "tags"} | tags
 
 
 def create_import_segment(
@@ -142,11 +150,12 @@ def restore_version(*, segment: Segment, version: int, actor: User | None, now: 
         if locked.segment_type == SegmentType.DIMENSIONAL:
             definition = parse_document(old.document)
             sources.check(project_id=locked.project_id, definition=definition, segment_id=locked.public_id)
+        document = _with_tags(locked, old.document)
         locked.version += 1
         locked.updated_at = now
         locked.save(update_fields=["version", "updated_at"])
         SegmentVersion.objects.create(
-            segment=locked, version=locked.version, document=old.document, members=old.members,
+            segment=locked, version=locked.version, document=document, members=old.members,
             import_definition=old.import_definition, created_by=actor, created_at=now,
         )  # fmt: skip
         given = {"version": locked.version, "restored": version}
