@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.apps import AppConfig
 
 
@@ -7,6 +9,12 @@ def _campaign_ids(project_id: int, public_ids: list[str]) -> dict[str, int]:
     from campaigns.models import Campaign
 
     return dict(Campaign.objects.filter(project_id=project_id, public_id__in=public_ids).values_list("public_id", "pk"))
+
+
+def _campaign_names(project_id: int, public_ids: Collection[str]) -> dict[str, str]:
+    from campaigns.models import Campaign
+
+    return dict(Campaign.objects.filter(project_id=project_id, public_id__in=public_ids).values_list("public_id", "name"))
 
 
 def _campaign_choices(project_id: int) -> list[tuple[str, str]]:
@@ -29,4 +37,6 @@ class CampaignsConfig(AppConfig):
         ports.end_segment_users.register("campaigns", segment_use.end_with_segment)
         ports.campaign_ids.register("campaigns", _campaign_ids)
         ports.campaign_choices.register("campaigns", _campaign_choices)
+        ports.campaign_names.register("campaigns", _campaign_names)
+        ports.campaign_links.register("campaigns", queries.campaign_links)
         register_eraser("campaigns.Run", erasing.erase_runs)

@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
 from campaigns.models import Campaign, CampaignState, ExclusionReason, Outcome, Run, RunExclusion, RunState, SliceOutcome
+from campaigns.sending.message import content_of
 from core.audience import Audience
 from endpoints.queries import endpoint_rows
+from messaging.rendering import TemplateError, compile_content
 from projects.models import Project
 from segments.ports import SegmentPin, SegmentUser
 
@@ -105,6 +107,22 @@ def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[Segment
         )
         for campaign in using.select_related("project").order_by("pk")
     ]
+
+
+def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, list[str]]:
+    """Public id → the targets of the message's links as written, by their numbers. A message that can't be compiled has none.
+
+    A launched campaign's message never changes, so its runs numbered them so.
+    """
+    found = {}
+    for campaign in Campaign.objects.filter(project_id=project_id, public_id__in=public_ids):
+        content = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
+        try:
+            program = compile_content(content_of({"Message": content, "Pabal": campaign.document.get("Pabal", {})}))
+        except TemplateError:
+            continue
+        found[campaign.public_id] = program.links
+    return found
 
 
 def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:

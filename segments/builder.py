@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zoneinfo
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +14,8 @@ from endpoints import catalogue
 from endpoints.models import AttributeKind
 from projects import zones
 from projects.models import Project
-from segments import ports, queries
+from segments import ports, queries, wording
 from segments.evaluation import DefinitionRefused, parse_document
-from segments.evaluation.tree import Definition
-from segments.explanation import explain
-from segments.models import Segment, SegmentType, SegmentVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +26,7 @@ class Builder:
     state: str
     count_url: str
     values_url: str
+    links_url: str
     zone: str
     zone_label: str
 
@@ -60,7 +56,7 @@ def segment_builder(*, project: Project, document: dict[str, Any], own_id: str =
             {"group": _("Standard attributes"), "kind": "Standard", "names": _standard()},
             {"group": _("Activity and place"), "kind": "", "names": _other()},
         ],
-        "campaigns": [{"id": key, "name": name} for key, name in campaign_names(project=project).items()],
+        "campaigns": [{"id": key, "name": name} for key, name in _campaigns(project, document).items()],
         "map": {
             "echarts": static("vendor/echarts/echarts.min.js"),
             "topojson": static("vendor/topojson/topojson-client.min.js"),
@@ -73,65 +69,20 @@ def segment_builder(*, project: Project, document: dict[str, Any], own_id: str =
         state=json.dumps(state, ensure_ascii=False),
         count_url=reverse("segments:count-document", args=[project.public_id]),
         values_url=reverse("segments:list-values", args=[project.public_id]),
+        links_url=reverse("segments:list-links", args=[project.public_id]),
         zone=project.time_zone,
         zone_label=zones.label(project.time_zone),
     )
 
 
-def sentence(*, project: Project, document: dict[str, Any]) -> str:
-    """The definition in words; raises ``DefinitionRefused``."""
-    return _sentences(project, [parse_document(document)])[0]
-
-
-def _sentences(project: Project, definitions: Sequence[Definition]) -> list[str]:
-    ids = {source.segment_id for definition in definitions for group in definition.groups for source in group.sources}
-    names = queries.segment_names(project=project, segment_ids=ids)
-    campaigns = campaign_names(project=project)
-    return [
-        explain(
-            definition=definition, segment_names=names, campaign_names=campaigns, zone=zoneinfo.ZoneInfo(project.time_zone),
-            zone_label=zones.label(project.time_zone).split(" ")[0],
-        )
-        for definition in definitions
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class VersionLine:
-    """A version of a segment on its page: the definition in words, or what was imported and how many that made (None: not known)."""
-
-    version: SegmentVersion
-    text: str
-    size: int | None
-    is_newest: bool
-
-
-def version_lines(*, segment: Segment, versions: Iterable[SegmentVersion]) -> list[VersionLine]:
-    """The sentences of all versions with the queries of one."""
-    held = list(versions)
-    texts: dict[int, str] = {}
-    definitions: dict[int, Definition] = {}
-    for version in held:
-        if segment.segment_type == SegmentType.IMPORT:
-            texts[version.pk] = (version.import_definition or {}).get("S3Url", "")
-            continue
-        try:
-            definitions[version.pk] = parse_document(version.document)
-        except DefinitionRefused as refusal:
-            texts[version.pk] = refusal.message
-    texts |= zip(definitions, _sentences(segment.project, list(definitions.values())), strict=True)
-    return [
-        VersionLine(
-            version=version, text=texts[version.pk], size=(version.import_definition or {}).get("Size"),
-            is_newest=version.version == segment.version,
-        )
-        for version in held
-    ]  # fmt: skip
-
-
-def campaign_names(*, project: Project) -> dict[str, str]:
-    """Public id → name of the campaigns that a filter may name, newest first."""
-    return {key: name for found in ports.campaign_choices.call(project.pk) for key, name in found}
+def _campaigns(project: Project, document: dict[str, Any]) -> dict[str, str]:
+    """Public id → name of the campaigns to choose from, newest first, and of those that the document names already."""
+    choices = {key: name for found in ports.campaign_choices.call(project.pk) for key, name in found}
+    try:
+        named = wording.campaigns_in([parse_document(document)])
+    except DefinitionRefused:
+        return choices
+    return choices | wording.campaign_names(project=project, campaign_ids=named - choices.keys())
 
 
 def _standard() -> list[dict[str, object]]:
@@ -165,7 +116,8 @@ def _words() -> dict[str, str]:
         "moreThanAhead": _("more than days ahead"), "anniversary": _("anniversary within the next days"),
         "ACTIVE": _("active within"), "INACTIVE": _("not active within"), "HR_24": _("24 hours"), "DAY_7": _("7 days"),
         "DAY_14": _("14 days"), "DAY_30": _("30 days"), "RECEIVED": _("received"), "OPENED": _("opened"), "CLICKED": _("clicked"),
-        "UNSUBSCRIBED": _("unsubscribed"), "anyCampaign": _("Any campaign"), "campaign": _("Campaign"), "link": _("Link number"),
+        "UNSUBSCRIBED": _("unsubscribed"), "anyCampaign": _("Any campaign"), "campaign": _("Campaign"), "link": _("Link"),
+        "linkNumber": _("Link number"),
         "anyLink": _("any link"), "withinDays": _("Within days"), "ever": _("ever"), "within": _("within"),
         "latitude": _("Latitude"), "longitude": _("Longitude"), "kilometres": _("Kilometres"),
         "mapHint": _("Click the map to set the point; the circle is the distance. Scroll to zoom, drag to move."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext as _
 
@@ -34,6 +34,7 @@ from segments.evaluation.tree import (
 )
 
 _SHOWN = 5  # values of a filter that a sentence names
+_SHOWN_ADDRESS = 120  # characters of a link's address
 
 
 def explain(
@@ -41,11 +42,12 @@ def explain(
     definition: Definition,
     segment_names: Mapping[str, str],
     campaign_names: Mapping[str, str],
+    campaign_links: Mapping[str, Sequence[str]],
     zone: datetime.tzinfo,
     zone_label: str,
 ) -> str:
-    """Who belongs to the segment. Instants are shown in the project's zone; names are by public id."""
-    teller = _Teller(segment_names, campaign_names, zone, zone_label)
+    """Who belongs to the segment. Instants are shown in the project's zone; names, and links by number, are by public id."""
+    teller = _Teller(segment_names, campaign_names, campaign_links, zone, zone_label)
     if not definition.groups:
         return _("Everyone in the project.")
     kept = [teller.group(group) for group in definition.groups if not group.is_excluded]
@@ -61,9 +63,15 @@ def explain(
 
 class _Teller:
     def __init__(
-        self, segment_names: Mapping[str, str], campaign_names: Mapping[str, str], zone: datetime.tzinfo, zone_label: str
+        self,
+        segment_names: Mapping[str, str],
+        campaign_names: Mapping[str, str],
+        campaign_links: Mapping[str, Sequence[str]],
+        zone: datetime.tzinfo,
+        zone_label: str,
     ) -> None:
-        self._names, self._campaigns, self._zone, self._zone_label = segment_names, campaign_names, zone, zone_label
+        self._names, self._campaigns, self._links = segment_names, campaign_names, campaign_links
+        self._zone, self._zone_label = zone, zone_label
 
     def group(self, group: Group) -> str:
         names = [f"“{self._names.get(source.segment_id, source.segment_id)}”" for source in group.sources]
@@ -141,7 +149,7 @@ class _Teller:
         return sentences[test.relation] % given
 
     def _did(self, test: Did) -> str:
-        given = {"campaign": self._campaigns.get(test.campaign_id, test.campaign_id), "link": test.link, "days": test.days}
+        given = {"campaign": self._campaigns.get(test.campaign_id, test.campaign_id)}
         anything = {
             Action.RECEIVED: _("received a message"),
             Action.OPENED: _("opened a message"),
@@ -156,8 +164,18 @@ class _Teller:
         }
         said = of_campaign[test.action] % given if test.campaign_id else anything[test.action]
         if test.link is not None:
-            said = _("clicked link %(link)s in the campaign “%(campaign)s”") % given
+            said = self._clicked(test.campaign_id, test.link)
         return _("%(what)s within the last %(days)s days") % {"what": said, "days": test.days} if test.days else said
+
+    def _clicked(self, campaign_id: str, link: int) -> str:
+        shown = [address[:_SHOWN_ADDRESS] + "…" * (len(address) > _SHOWN_ADDRESS) for address in self._links.get(campaign_id, [])]
+        given = {"campaign": self._campaigns.get(campaign_id, campaign_id), "link": link}
+        if link >= len(shown):
+            return _("clicked link %(link)s in the campaign “%(campaign)s”") % given
+        given["address"] = shown[link]
+        if shown.count(shown[link]) > 1:
+            return _("clicked %(address)s (link %(link)s) in the campaign “%(campaign)s”") % given
+        return _("clicked %(address)s in the campaign “%(campaign)s”") % given
 
     def _shown(self, instant: datetime.datetime) -> str:
         with contextlib.suppress(OverflowError):  # a zone can push the calendar's first and last day over its end

@@ -43,3 +43,9 @@ campaign_ids: Port[[int, list[str]], dict[str, int]] = Port("campaign_ids")
 
 # (project_id) → (public id, name) of the campaigns that a filter may name, newest first.
 campaign_choices: Port[[int], list[tuple[str, str]]] = Port("campaign_choices")
+
+# (project_id, public ids) → public id and name of those that are campaigns of the project, deleted ones too.
+campaign_names: Port[[int, Collection[str]], dict[str, str]] = Port("campaign_names")
+
+# (project_id, public ids) → public id and the targets of its message's links, as they are written, in the order of their numbers.
+campaign_links: Port[[int, Collection[str]], dict[str, list[str]]] = Port("campaign_links")

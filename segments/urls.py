@@ -14,6 +14,7 @@ urlpatterns = [
     path("p/<str:project_id>/segments/compare/", comparing.compare_segments, name="compare-segments"),
     path("p/<str:project_id>/segments/builder/count/", segments.count_document, name="count-document"),
     path("p/<str:project_id>/segments/builder/values/", segments.list_values, name="list-values"),
+    path("p/<str:project_id>/segments/builder/links/", segments.list_links, name="list-links"),
     path("p/<str:project_id>/people/<int:endpoint_id>/segments/", people.list_person_segments, name="list-person-segments"),
     path("p/<str:project_id>/segments/<str:segment_id>/", segments.show_segment, name="show-segment"),
     path("p/<str:project_id>/segments/<str:segment_id>/edit/", segments.edit_segment, name="edit-segment"),

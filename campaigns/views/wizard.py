@@ -27,6 +27,7 @@ from projects.access import Access, project_or_404
 from projects.models import Role
 from segments import builder, evaluation
 from segments import queries as segment_queries
+from segments import wording as segment_wording
 from segments.models import Segment
 from segments.services import segments
 
@@ -335,7 +336,7 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
     if segment is not None and segment.segment_type == "DIMENSIONAL":
         try:
             document = segment_queries.segment_version(segment=segment).document
-            context["who"] = builder.sentence(project=access.project, document=document)
+            context["who"] = segment_wording.sentence(project=access.project, document=document)
         except Refusal as refusal:
             context["who"] = refusal.message
     return _page(request, campaign, "review", **context)

@@ -19,7 +19,7 @@ from core.errors import Refusal
 from endpoints import catalogue
 from projects.access import Access, project_or_404
 from projects.models import Role
-from segments import builder, queries, uses
+from segments import builder, queries, uses, wording
 from segments.evaluation.sql import Query
 from segments.forms.segments import SegmentForm, read_document
 from segments.models import Segment, SegmentType, SegmentVersion
@@ -102,7 +102,7 @@ def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
     context: dict[str, Any] = {
         "segment": segment,
         "newest": newest,
-        "versions": builder.version_lines(segment=segment, versions=versions[:_VERSIONS]),
+        "versions": wording.version_lines(segment=segment, versions=versions[:_VERSIONS]),
         "next_before": versions[_VERSIONS - 1].version if len(versions) > _VERSIONS else None,
         "uses": uses.segment_uses(segment=segment),
         "is_dynamic": segment.segment_type == SegmentType.DIMENSIONAL,
@@ -110,7 +110,7 @@ def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
     try:
         context["counts"] = queries.segment_counts(project=access.project, segment=segment, now=clock.now())
         if context["is_dynamic"]:
-            context["sentence"] = builder.sentence(project=access.project, document=newest.document)
+            context["sentence"] = wording.sentence(project=access.project, document=newest.document)
     except Refusal as refusal:
         context["refusal"] = refusal.message
     return render(request, "segments/segment_show.html", context)
@@ -178,7 +178,7 @@ def count_document(request: HttpRequest, project_id: str) -> HttpResponse:
     context: dict[str, Any] = {}
     try:
         document = read_document(request.POST.get("document", ""))
-        context["sentence"] = builder.sentence(project=access.project, document=document)
+        context["sentence"] = wording.sentence(project=access.project, document=document)
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = %s", [_COUNT_MILLISECONDS])
@@ -208,3 +208,11 @@ def list_values(request: HttpRequest, project_id: str) -> HttpResponse:
         project=access.project, kind=kinds.get(request.GET.get("kind", ""), ""), name=name, like=request.GET.get("q", "")[:100]
     )
     return JsonResponse({"values": [{"value": one.value, "count": one.endpoints} for one in found]})
+
+
+def list_links(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The links of a campaign's message, by their numbers: ``?campaign=``."""
+    access = project_or_404(request, project_id)
+    key = request.GET.get("campaign", "")
+    links = wording.campaign_links(project=access.project, campaign_ids=[key] if key.isalnum() else [])
+    return JsonResponse({"links": [{"number": number, "address": address} for number, address in enumerate(links.get(key, []))]})

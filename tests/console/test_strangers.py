@@ -46,7 +46,7 @@ READS = {
     "messaging:show-mailbox-html", "messaging:download-mailbox-message", "segments:list-imports", "segments:show-import",
     "segments:list-exports", "segments:show-export",
     "segments:list-refused-lines", "segments:download-refused-lines", "segments:list-segments", "segments:show-segment",
-    "segments:count-document", "segments:list-values", "console:show-overview", "endpoints:list-people",
+    "segments:count-document", "segments:list-values", "segments:list-links", "console:show-overview", "endpoints:list-people",
     "endpoints:show-person", "segments:list-person-segments", "campaigns:list-history", "endpoints:list-erasures",
     "endpoints:list-attributes", "endpoints:count-attribute",
 }  # fmt: skip

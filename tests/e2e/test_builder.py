@@ -16,7 +16,7 @@ from projects.models import Project
 from segments.services.segments import create_segment
 from tests.console.world import logged_in
 from tests.e2e.conftest import shoot, speak, watched_page
-from tests.factories.campaigns import make_campaign, make_import_segment
+from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
 from tests.factories.projects import make_project, make_user
 
@@ -113,3 +113,59 @@ def test_a_list_stays_closed_once_its_field_is_left(browser: Browser, live_serve
         page.evaluate(_LATER)
         expect(page.locator(".ts-dropdown:visible")).to_have_count(0)
         expect(page.locator("[name=name]")).to_be_focused()
+
+
+def test_a_link_is_chosen_by_its_address_and_kept_by_its_number(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    project = make_project(owner=owner)
+    base = make_import_segment(project=project, members=Audience([1]))
+    campaigns = []
+    for name, paths in (
+        ("가을 세일", ["sale", "new", "sale?from=footer&utm_source=newsletter&utm_medium=email&utm_campaign=autumn"]),
+        ("겨울", ["snow"]),
+    ):
+        content = campaign_document(segment=base)
+        content["MessageConfiguration"]["EmailMessage"]["HtmlBody"] = "".join(
+            f'<a href="https://shop.example.com/{path}">x</a>' for path in paths
+        )
+        campaigns.append(make_campaign(project=project, document=content, name=name, launched_at=clock.now()))
+    behaviour = {"Action": "CLICKED", "CampaignId": campaigns[0].public_id, "Link": 2}
+    group = {"SourceSegments": [], "SourceType": "ANY", "Type": "ALL", "Dimensions": [{"Pabal": {"Behavior": [behaviour]}}]}
+    document = {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+    segment = create_segment(project=project, actor=None, name="클릭한 사람", document=document, now=clock.now())
+    path = reverse("segments:edit-segment", args=[project.public_id, segment.public_id])
+    with watched_page(browser, live_server.url) as page:
+        session = logged_in(owner).cookies[settings.SESSION_COOKIE_NAME].value
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        page.goto("/")
+        speak(page, "en")
+        page.goto(path)
+        kept = page.locator('input[name="document"]')
+
+        def behaviour_now() -> dict[str, Any]:
+            made: dict[str, Any] = json.loads(kept.input_value())["SegmentGroups"]["Groups"][0]["Dimensions"][0]["Pabal"][
+                "Behavior"
+            ][0]
+            return made
+
+        link = page.locator(".link-choice")
+        expect(link.locator(".item")).to_contain_text("2 · https://shop.example.com/sale?from=footer")
+        assert json.loads(kept.input_value()) == document
+        link.locator(".ts-control").click()
+        expect(page.locator(".ts-dropdown:visible [data-selectable]")).to_have_count(3)
+        shown = page.locator(".ts-dropdown:visible [data-selectable]").all_text_contents()
+        assert [one.split(" · ")[0] for one in shown] == ["0", "1", "2"]
+        link.locator("input").press_sequentially("new")
+        page.locator(".ts-dropdown:visible [data-selectable]").filter(has_text="/new").click()
+        assert behaviour_now() == behaviour | {"Link": 1}
+        expect(page.locator(".count-box")).to_contain_text("clicked https://shop.example.com/new in the campaign")
+
+        campaign = page.locator("select:visible", has=page.locator(f'option[value="{campaigns[1].public_id}"]'))
+        campaign.focus()
+        campaign.select_option(label="겨울")
+        assert behaviour_now() == {"Action": "CLICKED", "CampaignId": campaigns[1].public_id}
+        link.locator(".ts-control").click()
+        expect(page.locator(".ts-dropdown:visible [data-selectable]")).to_have_text(["0 · https://shop.example.com/snow"])
+        page.locator(".ts-dropdown:visible [data-selectable]").click()
+        assert behaviour_now() == {"Action": "CLICKED", "CampaignId": campaigns[1].public_id, "Link": 0}
+        shoot(page, path, "builder-link")

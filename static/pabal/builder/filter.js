@@ -141,14 +141,52 @@ export class Filter {
   fillMessages([campaign = "", link = "", days = ""]) {
     const campaigns = this.builder.stateValue.campaigns.map((one) => [one.id, one.name]);
     if (campaign && !campaigns.some(([id]) => id === campaign)) campaigns.push([campaign, campaign]);
-    this.fillChoice([["", this.words.anyCampaign], ...campaigns], campaign, this.words.campaign);
-    const number = this.fillNumber(link, this.words.link, "1");
-    number.min = "0";
-    number.placeholder = this.words.anyLink;
-    number.closest("label").hidden = this.operator.value !== "CLICKED";
+    const chosen = this.fillChoice([["", this.words.anyCampaign], ...campaigns], campaign, this.words.campaign);
+    const choose = this.fillLink(String(link));
+    choose(chosen.value);
+    chosen.addEventListener("change", () => {
+      choose(chosen.value);
+      this.builder.changed();
+    });
     const within = this.fillNumber(days, this.words.withinDays, "1");
     within.min = "1";
     within.placeholder = this.words.ever;
+  }
+
+  // The link that was clicked, by its address; what is kept is its number. Gives back what to call with the campaign.
+  fillLink(given) {
+    const select = element("select", { "data-value": "", "aria-label": this.words.link });
+    const box = element("div", { class: "link-choice me-2 mb-1" });
+    box.append(element("span", { class: "form-hint" }, this.words.link), select);
+    this.values.append(box);
+    const words = (one) => (one.address ? `${one.number} · ${one.address}` : `${this.words.linkNumber} ${one.number}`);
+    const list = picker(select, {
+      allowEmptyOption: true, valueField: "number", searchField: ["number", "address"], maxOptions: 500, placeholder: this.words.anyLink,
+      plugins: ["clear_button"], sortField: [{ field: "order" }],
+      options: given === "" ? [] : [{ number: given, order: Number(given) }], items: given === "" ? [] : [given],
+      render: { option: (one, escape) => `<div>${escape(words(one))}</div>`, item: (one, escape) => `<div>${escape(words(one))}</div>` },
+      onChange: () => this.builder.changed(),
+    });
+    let asked = null;
+    return (campaign) => {
+      box.hidden = this.operator.value !== "CLICKED" || !campaign;
+      const kept = asked === null ? given : "";
+      asked = campaign;
+      if (!kept) list.clear(true);
+      if (box.hidden) return;
+      fetch(`${this.builder.linksUrlValue}?${new URLSearchParams({ campaign })}`, { headers: { Accept: "application/json" } })
+        .then((answer) => answer.json())
+        .then(({ links }) => {
+          if (asked !== campaign || !box.isConnected) return; // another one was chosen meanwhile
+          for (const one of Object.keys(list.options)) if (one !== kept) list.removeOption(one, true);
+          for (const one of links) {
+            const made = { ...one, number: String(one.number), order: one.number };
+            if (made.number === kept) list.updateOption(kept, made);
+            else list.addOption(made);
+          }
+          list.refreshOptions(list.isFocused);
+        }, () => {});
+    };
   }
 
   fillPoint([latitude = "", longitude = "", kilometres = 10]) {
@@ -226,7 +264,7 @@ export class Filter {
     if (this.raw) return write(this.raw);
     const key = this.operator.value;
     let values = [];
-    const controls = [...this.values.querySelectorAll("[data-value]")];
+    const controls = [...this.values.querySelectorAll("select[data-value], input[data-value]")];
     if (controls[0]?.multiple) values = [...controls[0].selectedOptions].map((one) => one.value);
     else values = controls.map((control) => control.value);
     if (key in DATES) values = values.map((wall) => (wall ? instantOf(wall, this.builder.zoneValue) : ""));

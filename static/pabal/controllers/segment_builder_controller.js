@@ -8,7 +8,7 @@ const MAX_GROUPS = 5;
 // The groups of a definition; each is a copy of the page's <template>, its parts found by data-part.
 export default class extends Controller {
   static targets = ["document", "groups", "group", "include", "includeBox", "addGroup", "count"];
-  static values = { state: Object, countUrl: String, valuesUrl: String, zone: String };
+  static values = { state: Object, countUrl: String, valuesUrl: String, linksUrl: String, zone: String };
 
   connect() {
     this.words = this.stateValue.words;
