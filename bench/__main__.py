@@ -50,7 +50,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import imports, pages, segments, sending
+    from bench import crowd, imports, pages, segments, sending
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -67,6 +67,7 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
     campaign = sending.measure(report=report, project=project, segment_id=segment_id) if "sending" in wanted else None
     if "pages" in wanted:
         pages.measure(report=report, project=project, segment_id=segment_id, campaign=campaign, rows=rows)
+        crowd.measure(report=report, owner_of=project)
 
 
 if __name__ == "__main__":
