@@ -7,7 +7,7 @@ import zoneinfo
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from core.audience import Audience
 from endpoints.eligibility import eligibility
@@ -29,9 +29,19 @@ class Counts:
     eligible: int
 
 
-def listed_segments(*, project: Project) -> QuerySet[Segment]:
-    """The project's segments that pages list, newest change first."""
-    return Segment.objects.filter(project=project, deleted_at=None, is_listed=True).order_by("-updated_at", "-id")
+def listed_segments(*, project: Project, before: str = "") -> QuerySet[Segment]:
+    """The project's segments that pages list, newest change first; ``before`` (a public id): those that come after it."""
+    found = Segment.objects.filter(project=project, deleted_at=None, is_listed=True).order_by("-updated_at", "-id")
+    last = Segment.objects.filter(project=project, public_id=before).first() if before else None
+    if last is not None:
+        found = found.filter(Q(updated_at__lt=last.updated_at) | Q(updated_at=last.updated_at, pk__lt=last.pk))
+    return found
+
+
+def with_sizes(found: QuerySet[Segment]) -> QuerySet[Segment]:
+    """``size``: how many members an import gave a segment; None for others."""
+    newest = SegmentVersion.objects.filter(segment=OuterRef("pk"), version=OuterRef("version"))
+    return found.annotate(size=Subquery(newest.values("import_definition__Size")[:1]))
 
 
 def get_segment(*, project: Project, segment_id: str) -> Segment:

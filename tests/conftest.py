@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("pabal", deadline=None)  # how long an example takes says how busy the machine is
+hypothesis.settings.load_profile("pabal")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # sync playwright leaves an event loop running
 os.environ["TZ"] = "America/St_Johns"  # no code may depend on the machine's zone
 time.tzset()

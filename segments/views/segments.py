@@ -33,16 +33,13 @@ _COUNT_MILLISECONDS = 20_000  # a count under the builder that takes longer is g
 def list_segments(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     search = request.GET.get("q", "").strip()
-    found = queries.listed_segments(project=access.project)
+    found = queries.with_sizes(queries.listed_segments(project=access.project, before=request.GET.get("before", "")))
     if search:
         found = found.filter(name__icontains=search)
-    rows = [{"segment": segment, "size": _import_size(segment)} for segment in found.prefetch_related("versions")[:_PAGE]]
-    return render(request, "segments/segment_list.html", {"rows": rows, "search": search, "tab": "segments"})
-
-
-def _import_size(segment: Segment) -> int | None:
-    newest = next((version for version in segment.versions.all() if version.version == segment.version), None)
-    return (newest.import_definition or {}).get("Size") if newest and segment.segment_type == SegmentType.IMPORT else None
+    some = list(found[: _PAGE + 1])
+    last = some[_PAGE - 1].public_id if len(some) > _PAGE else ""
+    context = {"segments": some[:_PAGE], "search": search, "last": last, "tab": "segments"}
+    return render(request, "segments/segment_list.html", context)
 
 
 def _segment(access: Access, segment_id: str) -> Segment:

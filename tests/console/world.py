@@ -67,7 +67,7 @@ class World:
 
 
 # Parameters that name no thing of a project.
-WORDS: dict[str, str] = {"version": "1", "step": "review", "what": "targeted", "token": "no-such-token", "uidb64": "MQ"}
+WORDS: dict[str, str | int] = {"version": 1, "step": "review", "what": "targeted", "token": "no-such-token", "uidb64": "MQ"}
 # Names too general to be filled by name alone: which addresses may use them.
 _MAILBOX = {"messaging:show-mailbox-message", "messaging:show-mailbox-html", "messaging:download-mailbox-message"}
 

@@ -15,7 +15,7 @@ HTML = (
 
 def make_import_segment(*, project: Project, members: Audience, name: str = "가져온 회원") -> Segment:
     segment = Segment.objects.create(project=project, name=name, segment_type=SegmentType.IMPORT)
-    SegmentVersion.objects.create(segment=segment, version=1, members=members, import_definition={})
+    SegmentVersion.objects.create(segment=segment, version=1, members=members, import_definition={"Size": len(members)})
     return segment
 
 

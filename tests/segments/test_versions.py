@@ -77,7 +77,7 @@ def test_an_imported_segment_gets_the_members_of_then(project: Project) -> None:
     restored = restore(segment, 1)
 
     assert members(restored) == {ids[0]}
-    assert restored.versions.get(version=3).import_definition == {}
+    assert restored.versions.get(version=3).import_definition == {"Size": 1}
 
 
 def test_the_newest_version_and_one_that_is_not_there_are_not_restored(project: Project) -> None:
