@@ -194,6 +194,7 @@ CELERY_TASK_ROUTES = {
     "segments.export_*": {"queue": "exports"},
     "endpoints.erase_*": {"queue": "exports"},
     "endpoints.remove_*": {"queue": "exports"},
+    "console.check_*": {"queue": "exports"},
     "campaigns.send_*": {"queue": "sends"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
@@ -208,6 +209,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; a tick every second needs a beat that wakes as often
 CELERY_TIMEZONE = "UTC"
 IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=60.0)  # and an import worker's piece
+INVARIANT_CHECK_SECONDS = env.float("INVARIANT_CHECK_SECONDS", default=24 * 60 * 60.0)  # between two checks of an invariant
 SEND_LEASE_SECONDS = env.float("SEND_LEASE_SECONDS", default=30.0)  # a dead worker's slice is taken over after so long
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
@@ -224,6 +226,7 @@ CELERY_BEAT_SCHEDULE = {
     "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},
     "endpoints.tick_erasures": {"task": "endpoints.tick_erasures", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "console.tick_checks": {"task": "console.tick_checks", "schedule": 30.0, "options": {"expires": 20}},
 }
 
 # -- safety -----------------------------------------------------------------------------------------------------------

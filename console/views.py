@@ -1,17 +1,24 @@
-"""The overview of a project, and the answers for load balancers."""
+"""The overview of a project, the operators' page of health, and the answers for load balancers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from django.contrib.auth.decorators import login_required
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 from redis import RedisError
 
 from campaigns import queries as campaign_queries
 from campaigns.models import Run
 from console import queries
+from console.health import checking, status
+from console.models import Invariant
+from core import clock
 from core.redis import client
-from projects.access import project_or_404
+from projects.access import operator_or_404, project_or_404
 
 
 def show_overview(request: HttpRequest, project_id: str) -> HttpResponse:
@@ -25,6 +32,29 @@ def show_overview(request: HttpRequest, project_id: str) -> HttpResponse:
         .order_by("-id")[:5],
     }
     return render(request, "console/overview.html", context)
+
+
+@login_required
+def show_health(request: HttpRequest) -> HttpResponse:
+    operator_or_404(request)
+    now = clock.now()
+    parts: dict[str, Sequence[status.Line]] = {
+        "invariants": status.invariants(), "ticks": status.ticks(now=now), "queues": status.queues(now=now),
+        "backlogs": status.backlogs(now=now), "leases": status.leases(now=now),
+    }  # fmt: skip
+    levels = {name: status.worst(lines) for name, lines in parts.items()}
+    context = {**parts, "levels": levels, "broken": status.broken(), "is_asked": checking.is_asked()}
+    return render(request, "console/health.html", context)
+
+
+@login_required
+@require_POST
+def check_invariants(request: HttpRequest) -> HttpResponse:
+    """Ask for a check now, of one invariant or of all."""
+    operator_or_404(request)
+    name = request.POST.get("invariant", "")
+    checking.ask(now=clock.now(), invariant=Invariant(name) if name in Invariant.values else None)
+    return redirect("console:show-health")
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

@@ -53,3 +53,10 @@ def project_or_404(request: HttpRequest, project_id: str, *, at_least: Role = Ro
     if _RANK[access.role] < _RANK[at_least]:
         raise PermissionDenied(_("Your role in this project allows looking, not changing. Ask an owner for another role."))
     return access
+
+
+def operator_or_404(request: HttpRequest) -> User:
+    """The logged-in operator of the installation (``is_staff``). Raises ``Http404`` for everybody else."""
+    if not isinstance(request.user, User) or not (request.user.is_active and request.user.is_staff):
+        raise Http404
+    return request.user

@@ -43,7 +43,7 @@ def take(*, hit: SignedHit, is_back: bool, source: OptOutEntry.Source, now: date
 
 def drain_spool() -> int:
     """Write what was spooled, in the order of time; returns how many."""
-    files = sorted(_folder().glob("*.json"))
+    files = sorted(spool_folder().glob("*.json"))
     for file in files:
         _write(json.loads(file.read_text()))
         file.unlink()
@@ -62,12 +62,12 @@ def _write(order: dict[str, Any]) -> None:
     )
 
 
-def _folder() -> Path:
+def spool_folder() -> Path:
     return Path(settings.VAR_DIR) / "spool" / "opt-outs"
 
 
 def _spool(order: dict[str, Any]) -> None:
-    folder = _folder()
+    folder = spool_folder()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{time.time_ns()}-{uuid.uuid4().hex}"
     unfinished = folder / f".{name}"

@@ -10,6 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Page
 
+from console.health import checking
+from core import clock
+from projects.models import User
+from segments.models import ImportJob
 from tests.console.world import World, addresses, fill, logged_in, make_world
 from tests.e2e.conftest import shoot, speak, watched_page
 
@@ -53,6 +57,27 @@ def test_every_page_of_a_marketer(browser: Browser, live_server: Any) -> None:
         page.goto("/")
 
         assert walk(page, client, paths_of(world)) >= 40
+
+
+def test_the_health_page_of_an_operator(browser: Browser, live_server: Any) -> None:
+    world = make_world()
+    ImportJob.objects.update(total_failures=3)
+    User.objects.filter(pk=world.owner.pk).update(is_staff=True)
+    checking.ask(now=clock.now())
+    for check_id in checking.due_checks(now=clock.now()):
+        checking.run_check(check_id=check_id, clock=clock.now)
+    session = {"name": settings.SESSION_COOKIE_NAME, "value": logged_in(world.owner).cookies[settings.SESSION_COOKIE_NAME].value}
+    with watched_page(browser, live_server.url) as page:
+        page.context.add_cookies([session | {"url": live_server.url}])
+        page.goto("/health/")
+        shoot(page, "/health/", "health")
+        speak(page, "en")
+        page.goto("/health/")
+        page.get_by_role("button", name="Check all now").click()
+        page.get_by_text("1 under way").first.wait_for()
+        for check_id in checking.due_checks(now=clock.now()):
+            checking.run_check(check_id=check_id, clock=clock.now)
+        page.get_by_text("1 under way").first.wait_for(state="detached")  # by itself
 
 
 def test_every_page_of_who_is_not_logged_in(browser: Browser, live_server: Any) -> None:

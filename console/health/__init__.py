@@ -1,0 +1,1 @@
+"""Whether the installation is well: what runs, what waits, and the invariants."""

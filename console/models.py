@@ -1,0 +1,44 @@
+"""What the console keeps for its operators."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from projects.models import Project
+
+
+class Invariant(models.TextChoices):
+    """What always holds, in a project."""
+
+    RUNS = "RUNS", _("Targeted = excluded + outcomes")
+    FACETS = "FACETS", _("Facets = endpoints")
+    IMPORTS = "IMPORTS", _("An import's counters = its pieces'")
+    ROLLUPS = "ROLLUPS", _("Counters = events")
+
+
+class InvariantCheck(models.Model):
+    """The last check of an invariant in a project, and the one that is asked for."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    invariant = models.CharField(max_length=7, choices=Invariant.choices)
+    asked_at = models.DateTimeField(null=True, blank=True)  # empty: it is done
+    epoch = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    seconds = models.FloatField(default=0.0)  # how long it took
+    checked = models.BigIntegerField(default=0)  # runs, endpoints, imports, numbers
+    broken = models.BigIntegerField(default=0)
+    examples = models.JSONField(default=list)  # the first that are broken: [{"code", "params"}]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "invariant"], name="invariant_check_once"),
+            models.CheckConstraint(
+                condition=models.Q(invariant__in=["RUNS", "FACETS", "IMPORTS", "ROLLUPS"]), name="invariant_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["asked_at"], condition=models.Q(asked_at__isnull=False), name="invariant_check_open")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.invariant}"
