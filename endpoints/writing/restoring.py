@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.audience import Audience
 from endpoints import facets
 from endpoints.models import EndpointUser, OptOutEntry
 from endpoints.writing import addresses, removal, tables
@@ -22,9 +23,9 @@ _FIELDS = ("channel", "address", "opt_out", "status", "attributes", "metrics", "
 class Restored:
     """Endpoints: ``deleted`` were made by the import, ``restored`` changed by it; ``left`` were written since, and stay."""
 
-    deleted: int
-    restored: int
-    left: int
+    deleted: Audience
+    restored: Audience
+    left: Audience
 
 
 def put_back(
@@ -50,9 +51,10 @@ def put_back(
     }
     made = [pk for pk in created if pk in stored and stored[pk].updated_at in (written_at, now)]
     _write(project_id, stored, after, users, changed_users, now)
-    deleted = removal.remove(project_id=project_id, ids=made)
-    known = sum(pk in stored for pk in {*documents, *created})
-    return Restored(deleted=deleted, restored=len(after), left=known - deleted - len(after))
+    removal.remove(project_id=project_id, ids=made)
+    deleted, restored = Audience(made), Audience(after)
+    known = Audience(pk for pk in {*documents, *created} if pk in stored)
+    return Restored(deleted=deleted, restored=restored - deleted, left=known - deleted - restored)
 
 
 def _lock_users(project_id: int, before: Before, documents: dict[int, dict[str, Any]]) -> dict[int, User]:

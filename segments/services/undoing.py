@@ -92,15 +92,29 @@ def run_undo(*, job_id: int, clock: Clock) -> None:
     try:
         with Heartbeat() as heartbeat:
             heartbeat.hold(job, lambda: mine.update(lease_until=clock() + LEASE) == 1)
+            counted_later = _in_earlier_pieces(job)
             for piece in job.pieces.filter(state=ImportPiece.State.DONE).order_by("-number"):
                 heartbeat.check()
-                _undo_piece(job, piece)
+                _undo_piece(job, piece, counted_later.get(piece.number, Audience()))
             _finish(job)
     except LeaseLost:
         _log.info("undoing import %s: the lease is gone", job.public_id)
 
 
-def _undo_piece(job: ImportJob, piece: ImportPiece) -> None:
+def _in_earlier_pieces(job: ImportJob) -> dict[int, Audience]:
+    """By the number of a piece those of its endpoints that stand in an earlier one, too: what becomes of them is known there."""
+    seen, found = Audience(), {}
+    waiting = job.pieces.filter(state=ImportPiece.State.DONE).order_by("number").only("number", "created", "changed")
+    for piece in waiting.iterator(chunk_size=50):
+        ids = (piece.created or Audience()) | (piece.changed or Audience())
+        if ids & seen:
+            found[piece.number] = ids & seen
+        seen = seen | ids
+    return found
+
+
+def _undo_piece(job: ImportJob, piece: ImportPiece, counted_later: Audience) -> None:
+    """Put back what a piece wrote. ``counted_later``: endpoints that are not counted here."""
     assert job.undone is not None
     at = datetime.datetime.fromisoformat(job.undone["at"])
     kept = {kind: list(rows) for kind, rows in _kept(piece).items()}
@@ -114,9 +128,9 @@ def _undo_piece(job: ImportJob, piece: ImportPiece) -> None:
         )
         ImportBefore.objects.filter(piece=piece).delete()
         undone = job.undone | {
-            "deleted": job.undone["deleted"] + restored.deleted,
-            "restored": job.undone["restored"] + restored.restored,
-            "left": job.undone["left"] + restored.left,
+            "deleted": job.undone["deleted"] + len(restored.deleted - counted_later),
+            "restored": job.undone["restored"] + len(restored.restored - counted_later),
+            "left": job.undone["left"] + len(restored.left - counted_later),
         }
         waiting = ImportPiece.objects.filter(pk=piece.pk, state=ImportPiece.State.DONE)
         mine = ImportJob.objects.filter(pk=job.pk, epoch=job.epoch, undo=ImportJob.Undo.ASKED)

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from campaigns.services import launch
 from core import clock
+from core.audience import Audience
 from endpoints.facets import rebuilding
 from endpoints.models import Endpoint, EndpointUser, OptOut, OptOutEntry
 from endpoints.services import update
@@ -121,10 +122,42 @@ def test_an_import_of_many_pieces_that_write_the_same_endpoint_is_undone_as_a_wh
     job = upload(project, *(line(name, city) for city in ("하나", "둘", "셋") for name in ("a", "b")))
     assert job.total_pieces > 2
 
-    undo(job)
+    undone = undo(job).undone
 
     assert state() == before
+    assert (undone["deleted"], undone["restored"], undone["left"]) == (1, 1, 0)
     assert rebuilding.verify(project_id=project.pk) == []
+
+
+def test_an_endpoint_of_several_pieces_that_somebody_wrote_since_is_counted_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(project, line("a", "처음"))
+    monkeypatch.setattr(preparing.scan, "__kwdefaults__", preparing.scan.__kwdefaults__ | {"piece_bytes": 60})
+    job = upload(project, *(line(name, city) for city in ("하나", "둘", "셋") for name in ("a", "b", "c")))
+    for name in ("a", "b"):
+        update.update_endpoints(
+            project=project, items=[{"Id": name, "Attributes": {"city": ["대전"]}}], source=OptOutEntry.Source.API, now=clock.now()
+        )  # fmt: skip
+
+    undone = undo(job).undone
+
+    assert (undone["deleted"], undone["restored"], undone["left"]) == (1, 0, 2)
+    assert {one.endpoint_id: one.attributes["city"] for one in Endpoint.objects.all()} == {"a": ["대전"], "b": ["대전"]}
+
+
+def test_a_killed_undo_counts_an_endpoint_of_several_pieces_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing.scan, "__kwdefaults__", preparing.scan.__kwdefaults__ | {"piece_bytes": 60})
+    job = upload(project, *(line(name, city) for city in ("하나", "둘", "셋") for name in ("a", "b")))
+    undoing.ask_undo(job=job, actor=job.created_by, now=clock.now())
+    held = ImportJob.objects.select_related("project").get(pk=job.pk)
+    last = held.pieces.order_by("-number")[0]
+    undoing._undo_piece(held, last, undoing._in_earlier_pieces(held)[last.number])
+
+    undoing.run_undo(job_id=job.pk, clock=clock.now)
+
+    job.refresh_from_db()
+    assert (job.undone["deleted"], job.undone["restored"], job.undone["left"]) == (2, 0, 0)
 
 
 def test_a_killed_undo_is_taken_over(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +165,7 @@ def test_a_killed_undo_is_taken_over(project: Project, monkeypatch: pytest.Monke
     job = upload(project, *(line(name) for name in "abcdef"))
     undoing.ask_undo(job=job, actor=job.created_by, now=clock.now())
     held = ImportJob.objects.select_related("project").get(pk=job.pk)
-    undoing._undo_piece(held, held.pieces.order_by("-number")[0])
+    undoing._undo_piece(held, held.pieces.order_by("-number")[0], Audience())
     assert Endpoint.objects.count() < 6
     assert undoing.due_undoes(now=clock.now()) == [job.pk]
 
