@@ -1,7 +1,8 @@
 """The form in which an endpoint is edited: from what is stored to rows, and from what was sent to an EndpointRequest document.
 
-A name that the form showed and that was not sent back is taken away (an empty list, as Pinpoint has it); a name that was written by
-others meanwhile is not touched.
+A name that the form showed and that was not sent back, or came back empty, is taken away: an attribute by an empty list, as Pinpoint has
+it, a metric, a place or a demographic field by ``emptied``, because no document can say that. A name that was written by others meanwhile
+is not touched.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from core.errors import Refusal
 from endpoints.models import Endpoint
+from endpoints.services.emptying import Emptied
 
 DEMOGRAPHIC = ("Timezone", "Locale", "Platform", "PlatformVersion", "Make", "Model", "ModelVersion", "AppVersion")
+_KINDS = ("attributes", "user_attributes", "metrics", "demographic", "location")
 LOCATION = ("Country", "Region", "City", "PostalCode", "Latitude", "Longitude")
 
 
@@ -61,7 +64,12 @@ def shown(endpoint: Endpoint) -> Edited:
         metrics=[Row(name, _number(value)) for name, value in sorted(endpoint.metrics.items())],
         demographic={name: str(endpoint.demographic.get(name, "")) for name in DEMOGRAPHIC},
         location={name: str(endpoint.location.get(name, "")) for name in LOCATION},
-    )
+        known={
+            "attributes": sorted(endpoint.attributes), "user_attributes": sorted(user.attributes if user else {}),
+            "metrics": sorted(endpoint.metrics), "demographic": [name for name in DEMOGRAPHIC if name in endpoint.demographic],
+            "location": [name for name in LOCATION if name in endpoint.location],
+        },
+    )  # fmt: skip
 
 
 def _rows(held: Mapping[str, Sequence[str]]) -> list[Row]:
@@ -83,7 +91,7 @@ def sent(data: Any) -> Edited:
         metrics=_sent_rows(data, "metrics"),
         demographic={name: data.get(f"demographic-{name}", "").strip() for name in DEMOGRAPHIC},
         location={name: data.get(f"location-{name}", "").strip() for name in LOCATION},
-        known={kind: data.getlist(f"{kind}-known") for kind in ("attributes", "user_attributes")},
+        known={kind: data.getlist(f"{kind}-known") for kind in _KINDS},
     )
 
 
@@ -101,7 +109,7 @@ def document(*, endpoint: Endpoint, edited: Edited) -> dict[str, Any]:
         "Address": edited.address if edited.address != stored.address else "",
         "OptOut": edited.opt_out if edited.opt_out != stored.opt_out else "",
         "Attributes": _changed_lists(endpoint.attributes, edited.attributes, edited.known.get("attributes", [])),
-        "Metrics": _changed_metrics(endpoint.metrics, edited.metrics),
+        "Metrics": _changed_metrics(endpoint.metrics, edited.metrics, edited.known.get("metrics", [])),
         "Demographic": _changed_texts(stored.demographic, edited.demographic),
         "Location": _changed_location(stored.location, edited.location),
     }
@@ -126,12 +134,24 @@ def _changed_lists(stored: Mapping[str, Sequence[str]], rows: Sequence[Row], kno
     return changed | gone
 
 
-def _changed_metrics(stored: Mapping[str, float], rows: Sequence[Row]) -> dict[str, float]:
+def emptied(*, edited: Edited) -> Emptied:
+    """What the form showed and was not sent back."""
+    metrics = {row.name for row in edited.metrics if row.text.strip()}
+    return Emptied(
+        metrics=tuple(name for name in edited.known.get("metrics", []) if name not in metrics),
+        demographic=tuple(name for name in edited.known.get("demographic", []) if not edited.demographic.get(name)),
+        location=tuple(name for name in edited.known.get("location", []) if not edited.location.get(name)),
+    )
+
+
+def _changed_metrics(stored: Mapping[str, float], rows: Sequence[Row], known: Sequence[str]) -> dict[str, float]:
     changed: dict[str, float] = {}
     for row in rows:
         text = row.text.strip()
         if not row.name:
             raise EditRefused(_("A value has no name. Write the attribute's name before it."))
+        if not text and row.name in known:
+            continue  # emptied
         value = _finite(row.name, text)
         if value != stored.get(row.name):
             changed[row.name] = value

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from core.errors import Refusal
 from endpoints.models import Endpoint, OptOut, OptOutEntry
 from endpoints.services import update
+from endpoints.services.emptying import Emptied, empty_fields
 from endpoints.services.opt_out import set_opt_out
 from endpoints.writing.refusals import ItemRefused
 from projects.models import User
@@ -33,17 +34,28 @@ def change_opt_out(*, endpoint: Endpoint, actor: User, opt_out: OptOut, now: dat
         audit.record(project=endpoint.project, actor=actor, verb=verb, target=endpoint, now=now)
 
 
-def edit_endpoint(*, endpoint: Endpoint, actor: User, document: dict[str, Any], now: datetime.datetime) -> None:
-    """Write an EndpointRequest document with the endpoint's ``Id``. Raises ``ItemRefused``; one without fields does nothing."""
-    fields = sorted(set(document) - {"Id"})
-    if not fields:
+def edit_endpoint(
+    *, endpoint: Endpoint, actor: User, document: dict[str, Any], now: datetime.datetime, emptied: Emptied | None = None
+) -> None:
+    """Write an EndpointRequest document with the endpoint's ``Id``, and take fields away that such a document can't empty.
+
+    Raises ``ItemRefused``; without fields it does nothing.
+    """
+    emptied = emptied or Emptied()
+    given = sorted(set(document) - {"Id"})
+    if not given and not emptied.members:
         return
-    (answer,) = update.update_endpoints(
-        project=endpoint.project, items=[document], source=OptOutEntry.Source.CONSOLE, now=now, actor_id=actor.pk
-    )
-    if isinstance(answer, ItemRefused):
-        raise answer
-    audit.record(project=endpoint.project, actor=actor, verb="endpoint.edited", target=endpoint, now=now, fields=fields)
+    with transaction.atomic():
+        if given:  # first: it locks the user before the endpoint
+            (answer,) = update.update_endpoints(
+                project=endpoint.project, items=[document], source=OptOutEntry.Source.CONSOLE, now=now, actor_id=actor.pk
+            )
+            if isinstance(answer, ItemRefused):
+                raise answer
+        if emptied.members:
+            empty_fields(project_id=endpoint.project_id, endpoint_id=endpoint.pk, emptied=emptied, now=now)
+        fields = sorted({*given, *emptied.members})
+        audit.record(project=endpoint.project, actor=actor, verb="endpoint.edited", target=endpoint, now=now, fields=fields)
 
 
 def delete_endpoint(*, endpoint: Endpoint, actor: User, now: datetime.datetime) -> None:

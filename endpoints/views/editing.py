@@ -35,17 +35,15 @@ def set_opt_out(request: HttpRequest, project_id: str, endpoint_id: int) -> Http
 def edit_person(request: HttpRequest, project_id: str, endpoint_id: int) -> HttpResponse:
     access, endpoint = endpoint_or_404(request, project_id, endpoint_id, at_least=Role.MARKETER)
     stored = editing.shown(endpoint)
-    context = {
-        "endpoint": endpoint, "edited": stored, "opt_outs": OptOut.choices,
-        "known": {"attributes": [row.name for row in stored.attributes], "user_attributes": [row.name for row in stored.user_attributes]},
-    }  # fmt: skip
+    context = {"endpoint": endpoint, "edited": stored, "opt_outs": OptOut.choices}
     if request.method == "POST":
         edited = editing.sent(request.POST)
         try:
             document = editing.document(endpoint=endpoint, edited=edited)
-            services.edit_endpoint(endpoint=endpoint, actor=access.user, document=document, now=clock.now())
+            emptied = editing.emptied(edited=edited)
+            services.edit_endpoint(endpoint=endpoint, actor=access.user, document=document, emptied=emptied, now=clock.now())
         except Refusal as refusal:
-            context |= {"edited": edited, "known": edited.known, "refusal": refusal.message}
+            context |= {"edited": edited, "refusal": refusal.message}
         else:
             return redirect("endpoints:show-person", project_id, endpoint_id)
     return render(request, "endpoints/edit.html", context)

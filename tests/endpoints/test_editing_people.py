@@ -9,11 +9,14 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
+from core import clock
 from endpoints import editing
 from endpoints.facets.rebuilding import verify
 from endpoints.models import Endpoint, EndpointUser, OptOutEntry
+from endpoints.services.update import update_endpoints
 from projects.models import AuditEntry, Project, Role
-from tests.factories.endpoints import make_endpoint
+from segments.evaluation import evaluate_document
+from tests.factories.endpoints import index, make_endpoint
 from tests.factories.projects import make_member, make_project
 
 pytestmark = pytest.mark.django_db
@@ -51,9 +54,9 @@ def form(endpoint: Endpoint) -> dict[str, Any]:
     for kind in ("attributes", "user_attributes", "metrics"):
         rows = getattr(shown, kind)
         data |= {f"{kind}-name": [row.name for row in rows], f"{kind}-values": [row.text for row in rows]}
-        data[f"{kind}-known"] = data[f"{kind}-name"]
     data |= {f"demographic-{name}": value for name, value in shown.demographic.items()}
-    return data | {f"location-{name}": value for name, value in shown.location.items()}
+    data |= {f"location-{name}": value for name, value in shown.location.items()}
+    return data | {f"{kind}-known": names for kind, names in shown.known.items()}
 
 
 def test_what_is_sent_back_unchanged_writes_nothing(project: Project, endpoint: Endpoint) -> None:
@@ -77,7 +80,6 @@ def test_values_are_changed_added_and_taken_away(project: Project, endpoint: End
         "metrics-name": ["visits", "points"],
         "metrics-values": ["13", "1.5"],
         "location-City": "부산",
-        "demographic-Timezone": "",
     }
 
     answer = logged_in(colleague).post(url("edit-person", endpoint), data)
@@ -94,6 +96,94 @@ def test_values_are_changed_added_and_taken_away(project: Project, endpoint: End
     entry = AuditEntry.objects.get()
     assert (entry.verb, entry.actor) == ("endpoint.edited", colleague)
     assert entry.data == {"fields": ["Address", "Attributes", "Location", "Metrics", "User"]}
+
+
+DIMENSIONS = (
+    {"Metrics": {"visits": {"ComparisonOperator": "GREATER_THAN", "Value": 1}}},
+    {"Location": {"Country": {"DimensionType": "INCLUSIVE", "Values": ["KR"]}}},
+    {"Demographic": {"Platform": {"DimensionType": "INCLUSIVE", "Values": ["ios"]}}},
+)
+
+
+def counts(project: Project) -> list[int]:
+    """What the builder counts for a filter on each of the fields."""
+    documents = [{"SegmentGroups": {"Groups": [{"Dimensions": [one], "Type": "ALL"}]}} for one in DIMENSIONS]
+    return [len(evaluate_document(project_id=project.pk, document=one, now=clock.now())) for one in documents]
+
+
+def test_a_metric_a_place_and_a_demographic_field_are_emptied_and_the_counts_follow(project: Project, endpoint: Endpoint) -> None:
+    make_endpoint(
+        project=project, metrics={"visits": 5.0, "points": 1.0}, location={"Country": "KR"}, demographic={"Platform": "ios"}
+    )  # fmt: skip
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        demographic={"Timezone": "Asia/Seoul", "Platform": "ios"}, location={"Country": "KR", "City": "서울"}
+    )  # fmt: skip
+    index([endpoint.pk])
+    endpoint.refresh_from_db()
+    assert counts(project) == [2, 2, 2]
+    data = form(endpoint) | {"metrics-name": [], "metrics-values": [], "location-Country": "", "demographic-Platform": ""}
+
+    answer = logged_in(project.created_by).post(url("edit-person", endpoint), data)
+
+    assert answer.status_code == 302
+    assert counts(project) == [1, 1, 1]
+    before, endpoint = endpoint, Endpoint.objects.get(pk=endpoint.pk)
+    assert (endpoint.metrics, endpoint.location, endpoint.demographic) == ({}, {"City": "서울"}, {"Timezone": "Asia/Seoul"})
+    assert endpoint.attributes == before.attributes
+    assert endpoint.updated_at > before.updated_at
+    assert verify(project_id=project.pk) == []
+    entry = AuditEntry.objects.get()
+    assert entry.data == {"fields": ["Demographic", "Location", "Metrics"]}
+
+
+def test_a_metric_whose_number_is_emptied_is_taken_away_and_others_change(project: Project, endpoint: Endpoint) -> None:
+    data = form(endpoint) | {
+        "metrics-name": ["visits", "points"], "metrics-values": [" ", "2"], "location-City": "", "location-Country": "KR",
+    }  # fmt: skip
+
+    logged_in(project.created_by).post(url("edit-person", endpoint), data)
+
+    endpoint.refresh_from_db()
+    assert (endpoint.metrics, endpoint.location) == ({"points": 2}, {"Country": "KR"})
+    assert verify(project_id=project.pk) == []
+
+
+def test_a_field_that_another_wrote_after_the_form_was_shown_is_not_emptied(project: Project, endpoint: Endpoint) -> None:
+    data = form(endpoint)
+    update_endpoints(
+        project=project, source=OptOutEntry.Source.API, now=clock.now(),
+        items=[{"Id": "Kim-1", "Metrics": {"new": 1}, "Location": {"Country": "KR"}, "Demographic": {"Make": "x"}}],
+    )  # fmt: skip
+
+    logged_in(project.created_by).post(url("edit-person", endpoint), data | {"metrics-name": [], "metrics-values": []})
+
+    endpoint.refresh_from_db()
+    assert endpoint.metrics == {"new": 1}
+    assert endpoint.location == {"City": "서울", "Country": "KR"}
+    assert endpoint.demographic == {"Timezone": "Asia/Seoul", "Make": "x"}
+
+
+def test_a_refused_document_empties_nothing(project: Project, endpoint: Endpoint) -> None:
+    before = Endpoint.objects.values().get()
+
+    answer = logged_in(project.created_by).post(
+        url("edit-person", endpoint), form(endpoint) | {"location-City": "", "address": "not an address"}
+    )
+
+    assert "is not an e-mail address" in answer.content.decode()
+    assert 'name="location-known" value="City"' in answer.content.decode()
+    assert Endpoint.objects.values().get() == before
+
+
+def test_an_absent_or_empty_field_of_a_request_keeps_what_was_there(project: Project, endpoint: Endpoint) -> None:
+    update_endpoints(
+        project=project, source=OptOutEntry.Source.API, now=clock.now(),
+        items=[{"Id": "Kim-1", "Metrics": {}, "Location": {"City": ""}, "Demographic": {"Timezone": None}}],
+    )  # fmt: skip
+
+    endpoint.refresh_from_db()
+    assert (endpoint.metrics, endpoint.location) == ({"visits": 12}, {"City": "서울"})
+    assert endpoint.demographic == {"Timezone": "Asia/Seoul"}
 
 
 def test_opting_out_in_the_form_is_written_down_with_who(project: Project, endpoint: Endpoint) -> None:
