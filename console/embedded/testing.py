@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ def main() -> int:
     password, port = secrets.token_urlsafe(16), free_port(6500)
     command = servers.valkey(port=port, folder=folder / "valkey", password=password, is_durable=is_bench)
     valkey = Child("valkey", command, environment={}, log_folder=folder / "log")
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))  # by the way of `finally`
     try:
         postgres.start()
         valkey.start()
