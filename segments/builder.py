@@ -111,7 +111,7 @@ def _words() -> dict[str, str]:
         "is": _("is"), "isNot": _("is not"), "contains": _("contains"), "before": _("before"), "after": _("after"), "on": _("on the day"),
         "between": _("between"), "isSet": _("is set"), "isEmpty": _("is empty"), "eq": _("equals"), "gt": _("greater than"),
         "lt": _("less than"), "gte": _("at least"), "lte": _("at most"), "asNumber": _("as a number:"), "remove": _("Remove the filter"),
-        "not": _("Not"), "days": _("Days"), "today": _("is today"),
+        "not": _("Not"), "incomplete": _("Without a value this filter does not count."), "days": _("Days"), "today": _("is today"),
         "withinLast": _("within the last days"), "moreThanAgo": _("more than days ago"), "withinNext": _("within the next days"),
         "moreThanAhead": _("more than days ahead"), "anniversary": _("anniversary within the next days"),
         "ACTIVE": _("active within"), "INACTIVE": _("not active within"), "HR_24": _("24 hours"), "DAY_7": _("7 days"),

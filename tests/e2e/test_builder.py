@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.urls import reverse
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from core import clock
 from core.audience import Audience
-from projects.models import Project
+from endpoints.models import AttributeKind, AttributeName
+from projects.models import Project, User
 from segments.services.segments import create_segment
 from tests.console.world import logged_in
 from tests.e2e.conftest import shoot, speak, watched_page
@@ -61,14 +62,18 @@ def made(project: Project) -> tuple[str, dict[str, Any]]:
     return reverse("segments:edit-segment", args=[project.public_id, segment.public_id]), document
 
 
+def enter(page: Page, address: str, user: User) -> None:
+    session = logged_in(user).cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": address}])
+    page.goto("/")
+    speak(page, "en")
+
+
 def test_it_gives_back_what_it_was_given_and_sets_a_point_on_the_map(browser: Browser, live_server: Any) -> None:
     owner = make_user()
     path, document = made(make_project(owner=owner))
     with watched_page(browser, live_server.url) as page:
-        session = logged_in(owner).cookies[settings.SESSION_COOKIE_NAME].value
-        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        page.goto("/")
-        speak(page, "en")
+        enter(page, live_server.url, owner)
         page.goto(path)
         expect(page.locator('[data-count="matching"]')).to_have_text("7")
         kept = page.locator('input[name="document"]')
@@ -169,3 +174,31 @@ def test_a_link_is_chosen_by_its_address_and_kept_by_its_number(browser: Browser
         page.locator(".ts-dropdown:visible [data-selectable]").click()
         assert behaviour_now() == {"Action": "CLICKED", "CampaignId": campaigns[1].public_id, "Link": 0}
         shoot(page, path, "builder-link")
+
+
+def test_one_types_faster_than_the_list_follows(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    project = make_project(owner=owner)
+    AttributeName.objects.create(project=project, kind=AttributeKind.USER_ATTRIBUTE, name="grade")
+    for grade in ("gold", "gold", "silver"):
+        make_endpoint(project=project, user_attributes={"grade": [grade]})
+    with watched_page(browser, live_server.url) as page:
+        enter(page, live_server.url, owner)
+        page.goto(reverse("segments:create-segment", args=[project.public_id]))
+        page.get_by_role("button", name="Add a filter").click()
+        row = page.locator(".filter-row")
+        row.get_by_label("Attribute").select_option("UserAttributes.grade")
+        expect(row.get_by_text("Without a value this filter does not count.")).to_be_visible()
+        row.locator(".ts-control input").click()
+        expect(page.locator(".ts-dropdown:visible .option")).to_have_count(2)
+
+        page.keyboard.insert_text("silver")
+        page.keyboard.press("Enter")
+        page.keyboard.insert_text("go")
+        page.keyboard.press("Enter")
+        page.get_by_label("Segment name").click()
+
+        chosen = row.locator("select[multiple]").evaluate("one => [...one.selectedOptions].map(({ value }) => value)")
+        assert chosen == ["silver", "gold"]
+        expect(row.get_by_text("Without a value this filter does not count.")).to_be_hidden()
+        expect(page.locator('[data-count="matching"]')).to_have_text("3")

@@ -42,7 +42,8 @@ export class Filter {
     label.append(this.not, element("span", { class: "form-check-label" }, this.words.not));
     this.operator = element("select", { class: "form-select w-auto", "aria-label": this.words.comparison });
     this.values = element("div", { class: "flex-fill" });
-    this.box.append(this.subject, label, this.operator, this.values, remove);
+    this.incomplete = element("div", { class: "form-hint w-100 mt-0", hidden: "" }, this.words.incomplete);
+    this.box.append(this.subject, label, this.operator, this.values, remove, this.incomplete);
     this.subject.addEventListener("change", () => this.fillOperators(null));
     this.not.addEventListener("change", () => builder.changed());
     this.operator.addEventListener("change", () => this.fillValues([]));
@@ -243,7 +244,8 @@ export class Filter {
     const name = this.kind === "Standard" ? this.name.split(".").pop() : this.name;
     const url = (query) => `${this.builder.valuesUrlValue}?${new URLSearchParams({ kind: this.kind, name, q: query })}`;
     picker(select, {
-      create: true, createOnBlur: true, plugins: ["remove_button"], preload: "focus", valueField: "value", labelField: "value", searchField: ["value"],
+      // Without a pause after the last key: Enter must not take a value from the list of before.
+      refreshThrottle: 0, clearAfterSelect: true, create: true, createOnBlur: true, plugins: ["remove_button"], preload: "focus", valueField: "value", labelField: "value", searchField: ["value"],
       load: (query, done) => {
         fetch(url(query), { headers: { Accept: "application/json" } })
           .then((answer) => answer.json())
@@ -268,6 +270,8 @@ export class Filter {
     if (controls[0]?.multiple) values = [...controls[0].selectedOptions].map((one) => one.value);
     else values = controls.map((control) => control.value);
     if (key in DATES) values = values.map((wall) => (wall ? instantOf(wall, this.builder.zoneValue) : ""));
-    return write({ kind: this.kind, name: this.name, operator: key, values, not: this.not.checked });
+    const made = write({ kind: this.kind, name: this.name, operator: key, values, not: this.not.checked });
+    this.incomplete.hidden = made !== null;
+    return made;
   }
 }
