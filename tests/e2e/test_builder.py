@@ -202,3 +202,19 @@ def test_one_types_faster_than_the_list_follows(browser: Browser, live_server: A
         assert chosen == ["silver", "gold"]
         expect(row.get_by_text("Without a value this filter does not count.")).to_be_hidden()
         expect(page.locator('[data-count="matching"]')).to_have_text("3")
+
+
+def test_the_editor_completes_the_names_of_variables(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    project = make_project(owner=owner)
+    AttributeName.objects.create(project=project, kind=AttributeKind.USER_ATTRIBUTE, name="MBR_FULLNM")
+    campaign = make_campaign(project=project, document={})
+    with watched_page(browser, live_server.url) as page:
+        enter(page, live_server.url, owner)
+        page.goto(reverse("campaigns:edit-campaign", args=[project.public_id, campaign.public_id, "message"]))
+        page.locator(".ace_text-input").focus()
+        page.keyboard.type("{{User.UserA")
+        expect(page.locator(".ace_autocomplete")).to_contain_text("MBR_FULLNM")
+        page.keyboard.press("Enter")
+
+        assert page.locator('[name="html"]').input_value() == "{{User.UserAttributes.MBR_FULLNM}}"

@@ -36,7 +36,7 @@ export default class extends Controller {
     this.editor.setOptions({ enableBasicAutocompletion: [{
       identifierRegexps: [/[\w.{]/],
       getCompletions: (_editor, _session, _position, _prefix, done) =>
-        done(null, names.map((name) => ({ caption: name, value: `{{${name}}}`, meta: "Pabal" }))),
+        done(null, names.map((name) => ({ value: `{{${name}}}`, meta: "Pabal" }))),
     }], enableLiveAutocompletion: false });
     this.editor.commands.on("afterExec", ({ command, args }) => {
       if (command.name === "insertstring" && args === "{") this.editor.execCommand("startAutocomplete");
