@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -75,14 +76,15 @@ def _create(access: Access, form: ImportForm, new: ConnectionForm) -> list[Impor
             imports.create_upload_import(project=access.project, actor=access.user, upload=file, order=several, now=now)
             for file in values["uploads"]
         ]
-    connection = form.chosen_connection
-    if form.wants_new_connection:
-        connection = connections.create_connection(project=access.project, actor=access.user, now=now, **new.cleaned_data)
-    return [
-        imports.create_s3_import(
-            project=access.project, actor=access.user, s3_url=values["s3_url"], connection=connection, order=order, now=now
-        )
-    ]
+    with transaction.atomic():  # a refused import leaves no new connection behind, whose name would then be taken
+        connection = form.chosen_connection
+        if form.wants_new_connection:
+            connection = connections.create_connection(project=access.project, actor=access.user, now=now, **new.cleaned_data)
+        return [
+            imports.create_s3_import(
+                project=access.project, actor=access.user, s3_url=values["s3_url"], connection=connection, order=order, now=now
+            )
+        ]
 
 
 def _job(access: Access, job_id: str) -> ImportJob:

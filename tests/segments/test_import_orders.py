@@ -17,7 +17,7 @@ from core.audience import Audience
 from endpoints.facets import rebuilding
 from endpoints.models import Endpoint
 from projects.models import Project
-from segments.models import ImportJob, JobStatus, ScheduledImport, Segment
+from segments.models import Connection, ImportJob, JobStatus, ScheduledImport, Segment
 from segments.services import connections, imports, running, schedules
 from segments.services.imports import ImportRefused, Order, TooManyImports
 from tests.factories.campaigns import make_import_segment
@@ -170,6 +170,23 @@ def test_the_form_asks_for_what_an_order_may_say(project: Project) -> None:
     assert "into_segment" in missing.context["form"].errors
     job = ImportJob.objects.latest("pk")
     assert (job.into, job.into_segment, job.is_dry_run) == ("EXTEND", segment, True)
+
+
+def test_a_refused_import_leaves_no_new_connection_behind(project: Project) -> None:
+    client = Client()
+    client.force_login(project.created_by)
+    url = reverse("segments:create-import", args=[project.public_id])
+    fields = {
+        "source": "S3", "format": "CSV", "encoding": "UTF-8", "into": "NEW", "result": "BOTH", "connection": "new",
+        "new-name": "ours", "new-region": "ap-northeast-2", "new-access_key_id": "k", "new-secret_access_key": "s",
+    }  # fmt: skip
+
+    client.post(url, fields | {"s3_url": "bucket/members.csv"})
+    left = Connection.objects.count()
+    client.post(url, fields | {"s3_url": "s3://bucket/members.csv"})
+
+    assert left == 0
+    assert ImportJob.objects.get().connection == Connection.objects.get(name="ours")
 
 
 # -- dry runs ----------------------------------------------------------------------------------------------------------
