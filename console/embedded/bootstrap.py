@@ -40,7 +40,7 @@ def main() -> int:
             raise Stop("The tests need Chromium: install it (Debian, Ubuntu: apt-get install chromium) and run this again.")
         _python_packages("requirements-embedded.txt" if action == "run" else "requirements-dev.txt")
         _front_end_packages()
-        _run([str(PYTHON), "manage.py", "translations", "compile"], "The translations could not be compiled")
+        _translations()
         if action == "setup":
             return 0
         return _hand_over(action, arguments)
@@ -130,6 +130,16 @@ def _front_end_packages() -> None:
         npm = shutil.which("npm", path=environment["PATH"]) or "npm"
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     _run(command, "A front-end package could not be fetched", environment)
+    stamp.write_text(wanted)
+
+
+def _translations() -> None:
+    """The .mo files; nothing to do while the .po files are unchanged."""
+    sources = sorted(ROOT.glob("*/locale/*/LC_MESSAGES/*.po"))
+    stamp, wanted = VENV / "compiled-translations", _digest(sources)
+    if stamp.exists() and stamp.read_text() == wanted and all(one.with_suffix(".mo").exists() for one in sources):
+        return
+    _run([str(PYTHON), "manage.py", "translations", "compile"], "The translations could not be compiled")
     stamp.write_text(wanted)
 
 

@@ -85,10 +85,10 @@ class Supervisor:
         self._manage("demo", "--email", DEMO_EMAIL, "--password", kept["DEMO_PASSWORD"])
         self._add("mailbox", [sys.executable, "manage.py", "run_mailbox"])
         self._add("web", servers.web(port))
+        self._wait_for_the_first_page(address)  # before the workers, so that they don't take the processor from it
         for name in servers.WORKERS:
             self._add(f"worker-{name}", servers.celery_worker(name))
         self._add("beat", servers.celery_beat())
-        self._wait_for_the_first_page(address)
         (self._folder / "supervisor.lock").write_text(f"{address} (process {os.getpid()})\n")
         print(f"Address: {address}")
         print(f"Login:   {DEMO_EMAIL} / {kept['DEMO_PASSWORD']}", flush=True)
