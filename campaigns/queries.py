@@ -71,6 +71,7 @@ class Person:
     endpoint_id: str
     address: str
     user_id: str
+    outcome: str  # in words, of the newest run that decided
 
 
 def campaigns(*, project: Project) -> QuerySet[Campaign]:
@@ -220,19 +221,39 @@ def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | No
     return None
 
 
-def people(*, project_id: int, members: Audience, after: int, limit: int) -> list[Person]:
+def people(*, campaign: Campaign, members: Audience, after: int, limit: int) -> list[Person]:
     """A keyset page of an audience, by endpoint id; people deleted since are shown by number only."""
     ids = members.after(endpoint_id=after, limit=limit)
-    rows = {row.id: row for row in endpoint_rows(project_id=project_id, ids=ids)}
+    rows = {row.id: row for row in endpoint_rows(project_id=campaign.project_id, ids=ids)}
+    ends = _latest_ends(campaign=campaign, endpoint_ids=ids)
     return [
         Person(
             id=endpoint_id,
             endpoint_id=rows[endpoint_id].document["Id"] if endpoint_id in rows else "",
             address=rows[endpoint_id].address if endpoint_id in rows else "",
             user_id=rows[endpoint_id].document["User"].get("UserId", "") if endpoint_id in rows else "",
+            outcome=ends.get(endpoint_id, _("not attempted yet")),
         )
         for endpoint_id in ids
     ]
+
+
+def _latest_ends(*, campaign: Campaign, endpoint_ids: list[int]) -> dict[int, str]:
+    """What became of these people in the newest run that decided about them."""
+    wanted = Audience(endpoint_ids)
+    known = ("members", "run", "run__occurrence_at")
+    exclusions = RunExclusion.objects.filter(run__campaign=campaign).select_related("run").only("reason", *known)
+    outcomes = SliceOutcome.objects.filter(run__campaign=campaign).select_related("run").only("outcome", *known)
+    decided: list[tuple[datetime.datetime, Audience, str]] = []
+    for exclusion in exclusions.iterator(chunk_size=100):
+        if here := exclusion.members & wanted:
+            text = _("left out: %(reason)s") % {"reason": ExclusionReason(exclusion.reason).label}
+            decided.append((exclusion.run.occurrence_at, here, text))
+    for outcome in outcomes.iterator(chunk_size=100):
+        if here := outcome.members & wanted:
+            decided.append((outcome.run.occurrence_at, here, str(Outcome(outcome.outcome).label)))
+    decided.sort(key=lambda one: one[0])
+    return {endpoint_id: text for _at, here, text in decided for endpoint_id in here}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("p/<str:project_id>/campaigns/new/", wizard.create_campaign, name="create-campaign"),
     path(_ONE, pages.show_campaign, name="show-campaign"),
     path(_ONE + "edit/<str:step>/", wizard.edit_campaign, name="edit-campaign"),
+    path(_ONE + "segment-count/", wizard.count_segments, name="count-segments"),
     path(_ONE + "preview/", wizard.preview, name="preview-campaign"),
     path(_ONE + "preview/html/", wizard.preview_html, name="preview-html"),
     path(_ONE + "test-send/", wizard.send_test, name="send-test"),

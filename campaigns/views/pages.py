@@ -54,7 +54,10 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
         "next_run_at": campaign.treatments.values_list("next_run_at", flat=True).first(),
     }
     if request.headers.get("HX-Request"):
-        return render(request, "campaigns/_numbers.html", context)
+        numbers = render(request, "campaigns/_numbers.html", context)
+        if request.GET.get("state", campaign.state) != campaign.state:
+            numbers["HX-Refresh"] = "true"  # the buttons and the next runs beside the numbers are those of the state before
+        return numbers
     plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or clock.now())
     context["sentence"] = wording.sentence(plan)
     context["moments"] = _coming(campaign, plan)
@@ -68,13 +71,13 @@ def _coming(campaign: Campaign, plan: schedule.Schedule) -> list[wording.Moment]
 
 
 def list_people(request: HttpRequest, project_id: str, campaign_id: str, what: str) -> HttpResponse:
-    access, campaign = campaign_or_404(request, project_id, campaign_id)
+    _access, campaign = campaign_or_404(request, project_id, campaign_id)
     found = queries.people_behind(campaign=campaign, what=what)
     if found is None:
         raise Http404
     label, members = found
     after = keyset.position(request.GET.get("after", "")) or 0
-    people = queries.people(project_id=access.project.pk, members=members, after=after, limit=_PAGE + 1)
+    people = queries.people(campaign=campaign, members=members, after=after, limit=_PAGE + 1)
     context = {
         "campaign": campaign, "label": label, "total": len(members), "people": people[:_PAGE],
         "next_after": people[_PAGE - 1].id if len(people) > _PAGE else None,

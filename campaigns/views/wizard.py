@@ -158,9 +158,7 @@ def _chosen_segment(access: Access, campaign: Campaign, values: dict[str, Any], 
     if values["way"] == "existing" and len(chosen) == 1:
         return chosen[0], chosen
     if values["way"] == "existing":
-        sources = [{"Id": one} for one in chosen]
-        group = {"SourceSegments": sources, "SourceType": "ANY", "Type": "ALL", "Dimensions": []}
-        document: dict[str, Any] = {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+        document = _any_of(chosen)
     else:
         document, chosen = values["document"], []
         if own is not None:
@@ -170,6 +168,24 @@ def _chosen_segment(access: Access, campaign: Campaign, values: dict[str, Any], 
         project=access.project, actor=access.user, name=campaign.name, document=document, now=now, is_listed=False
     )
     return made.public_id, chosen
+
+
+def _any_of(segment_ids: list[str]) -> dict[str, Any]:
+    group = {"SourceSegments": [{"Id": one} for one in segment_ids], "SourceType": "ANY", "Type": "ALL", "Dimensions": []}
+    return {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+
+
+def count_segments(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    """How many the segments that are ticked in the form have together, saved or not: ``?segments=&segments=``."""
+    access, _campaign = campaign_or_404(request, project_id, campaign_id)
+    chosen = request.GET.getlist("segments")[:500]
+    context: dict[str, Any] = {}
+    if chosen:
+        try:
+            context["counts"] = segment_queries.document_counts(project=access.project, document=_any_of(chosen), now=clock.now())
+        except Refusal as refusal:
+            context["refusal"] = refusal.message
+    return render(request, "campaigns/_chosen.html", context)
 
 
 def _counts(campaign: Campaign) -> segment_queries.Counts | None:
@@ -245,7 +261,11 @@ def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResp
     """The saved message with a member's values: subject and preheader, around a sandboxed frame."""
     access, campaign = campaign_or_404(request, project_id, campaign_id)
     member = _member(request, campaign)
-    context: dict[str, Any] = {"campaign": campaign, "member": member, "search": request.GET.get("member", "")}
+    search = request.GET.get("member", "").strip()
+    context: dict[str, Any] = {"campaign": campaign, "member": member, "search": search}
+    context["is_unknown"] = bool(search) and not segment_queries.find_endpoint(
+        project_id=campaign.project_id, text=search.lower()
+    )
     rendered: Rendered | None = None
     try:
         rendered = render_message(compile_content(_content(campaign)), document=member.document if member else {})
@@ -273,7 +293,7 @@ def send_test(request: HttpRequest, project_id: str, campaign_id: str) -> HttpRe
     if not form.is_valid():
         for errors in form.errors.values():
             messages.error(request, " ".join(str(error) for error in errors))
-        return redirect("campaigns:edit-campaign", project_id, campaign_id, "message")
+        return _tested(request, campaign)
     member = _member(request, campaign)
     try:
         test_send.send_test(
@@ -284,7 +304,14 @@ def send_test(request: HttpRequest, project_id: str, campaign_id: str) -> HttpRe
         messages.error(request, refusal.message)
     else:
         messages.success(request, _("The test is sent."))
-    return redirect("campaigns:edit-campaign", project_id, campaign_id, "message")
+    return _tested(request, campaign)
+
+
+def _tested(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """The answer beside the button: the page stays, with what is typed there and not saved yet."""
+    if request.headers.get("HX-Request"):
+        return render(request, "components/messages.html")
+    return redirect("campaigns:edit-campaign", campaign.project.public_id, campaign.public_id, "message")
 
 
 def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:

@@ -92,6 +92,50 @@ def test_several_segments_become_one_and_a_filter_made_here_is_kept(project: Pro
     assert "Chosen so far: 3 matching, 2 eligible." in page
 
 
+def test_ticked_segments_are_counted_before_they_are_saved(project: Project, segment: Segment) -> None:
+    client = logged_in(project.created_by)
+    other = make_import_segment(project=project, members=Audience([make_endpoint(project=project).pk]))
+    theirs = make_import_segment(project=make_project(), members=Audience([1]))
+    campaign = make_campaign(project=project, document={})
+    count = url("count-segments", project, campaign.public_id)
+
+    both = client.get(count, {"segments": [segment.public_id, other.public_id]}).content.decode()
+    none = client.get(count).content.decode()
+    foreign = client.get(count, {"segments": [theirs.public_id]}).content.decode()
+
+    assert "Chosen so far: 3 matching, 2 eligible." in both
+    assert "Chosen" not in none
+    assert "Chosen" not in foreign
+    assert 'role="alert"' in foreign
+
+
+def test_the_preview_says_when_nobody_is_found_and_a_test_leaves_the_page_as_it_is(project: Project, segment: Segment) -> None:
+    client = logged_in(project.created_by)
+    campaign = make_campaign(project=project, document=campaign_document(segment=segment))
+    address = url("preview-campaign", project, campaign.public_id)
+
+    unknown = client.get(address, {"member": "nobody@example.com"}).content.decode()
+    known = client.get(address).content.decode()
+    refused = client.post(url("send-test", project, campaign.public_id), {"addresses": "nobody"}, headers={"HX-Request": "true"})
+
+    assert "no member with this address" in unknown
+    assert "no member with this address" not in known
+    assert refused.status_code == 200
+    assert "Enter a valid email address." in refused.content.decode()
+
+
+def test_the_page_is_loaded_again_when_its_campaign_is_in_another_state(project: Project, segment: Segment) -> None:
+    client = logged_in(project.created_by)
+    campaign = make_campaign(project=project, document=campaign_document(segment=segment), state="COMPLETED")
+    address = url("show-campaign", project, campaign.public_id)
+
+    before = client.get(address, {"state": "EXECUTING"}, headers={"HX-Request": "true"})
+    since = client.get(address, {"state": "COMPLETED"}, headers={"HX-Request": "true"})
+
+    assert before.headers["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in since.headers
+
+
 def test_anothers_segment_or_sender_is_refused(project: Project, segment: Segment) -> None:
     stranger = make_project()
     make_sender(project=stranger, address="other@example.com")
@@ -115,7 +159,7 @@ def test_anothers_segment_or_sender_is_refused(project: Project, segment: Segmen
 def test_a_stranger_gets_404_and_a_viewer_may_only_look(project: Project, segment: Segment) -> None:
     campaign = make_campaign(project=project, document=campaign_document(segment=segment), state="COMPLETED")
     stranger, viewer = logged_in(make_user()), logged_in(make_member(project=project, role=Role.VIEWER))
-    reads = ["show-campaign", "preview-campaign", "preview-html", "find-person"]
+    reads = ["show-campaign", "count-segments", "preview-campaign", "preview-html", "find-person"]
     writes = [
         "launch-campaign",
         "pause-campaign",
@@ -149,6 +193,7 @@ def test_the_numbers_and_the_people_behind_them(project: Project, segment: Segme
     page = client.get(url("show-campaign", project, campaign.public_id)).content.decode()
     sent = client.get(url("list-people", project, campaign.public_id, "outcome-SUCCESS")).content.decode()
     left_out = client.get(url("list-people", project, campaign.public_id, "excluded-ENDPOINT_OPT_OUT")).content.decode()
+    targeted = client.get(url("list-people", project, campaign.public_id, "targeted")).content.decode()
     why = client.get(url("find-person", project, campaign.public_id), {"q": transport.messages[0].recipient}).content.decode()
 
     assert Run.objects.get().targeted == 2
@@ -156,6 +201,8 @@ def test_the_numbers_and_the_people_behind_them(project: Project, segment: Segme
     assert 'data-number="Sent">1<' in page
     assert transport.messages[0].recipient in sent
     assert "1 people" in left_out
+    assert "<td>Sent</td>" in targeted
+    assert "<td>left out: Opted out</td>" in targeted
     assert "Sent" in why
     assert client.get(url("list-people", project, campaign.public_id, "nonsense")).status_code == 404
 
