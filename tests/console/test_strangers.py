@@ -44,7 +44,7 @@ READS = {
     "campaigns:list-campaigns", "campaigns:show-campaign", "campaigns:preview-campaign", "campaigns:preview-html",
     "campaigns:list-people", "campaigns:find-person", "messaging:list-mailbox", "messaging:show-mailbox-message",
     "messaging:show-mailbox-html", "messaging:download-mailbox-message", "segments:list-imports", "segments:show-import",
-    "segments:list-exports", "segments:show-export",
+    "segments:list-exports", "segments:show-export", "campaigns:count-segments",
     "segments:list-refused-lines", "segments:download-refused-lines", "segments:list-segments", "segments:show-segment",
     "segments:count-document", "segments:list-values", "segments:list-links", "console:show-overview", "endpoints:list-people",
     "endpoints:show-person", "segments:list-person-segments", "campaigns:list-history", "endpoints:list-erasures",
