@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from endpoints.importer import refusals
 from projects.models import Project
 from segments import sources
-from segments.models import ImportJob, JobStatus, RefusedLine, ScheduledImport
+from segments.models import ImportJob, ImportPiece, JobStatus, RefusedLine, ScheduledImport
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Bytes read of all; ``percent`` is whole."""
+    """Bytes of all: half of a piece is done when it is read, the other half when it is written. ``percent`` is whole."""
 
     done: int
     total: int
@@ -45,8 +45,10 @@ def jobs(*, project: Project) -> QuerySet[ImportJob]:
 
 
 def progress(*, job: ImportJob) -> Progress:
-    read = job.pieces.aggregate(read=Sum("bytes_read"))["read"] or 0
-    return Progress(done=job.bytes_total if job.status == "COMPLETED" else read, total=job.bytes_total)
+    written = Sum("bytes_read", filter=~Q(state=ImportPiece.State.WAITING), default=0)
+    sums = job.pieces.aggregate(read=Sum("bytes_read", default=0), written=written)
+    done = (sums["read"] + sums["written"]) // 2
+    return Progress(done=job.bytes_total if job.status == "COMPLETED" else done, total=job.bytes_total)
 
 
 def refused_rows(*, job: ImportJob, after: int = 0, limit: int = 100) -> list[RefusedRow]:

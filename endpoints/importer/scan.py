@@ -11,6 +11,8 @@ from endpoints.importer.columns import parse_header
 from endpoints.importer.refusals import FileRefused
 
 PIECE_BYTES = 8 << 20  # some 60,000 lines: a transaction of seconds, and 100 MB in memory
+_PIECES = 4  # of a file that is small; each writes facets of its own
+_LEAST_BYTES = 1 << 20
 _BLOCK = 1 << 20
 _MAGIC = {
     b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz",
@@ -41,8 +43,18 @@ class ScannedFile:
     ignored_columns: list[str] = field(default_factory=list)
 
 
-def scan(stream: Readable, *, is_csv: bool, piece_bytes: int = PIECE_BYTES, max_bytes: int | None = None) -> ScannedFile:
-    """Read a file to its end; raises ``FileRefused``."""
+def scan(
+    stream: Readable,
+    *,
+    is_csv: bool,
+    piece_bytes: int = PIECE_BYTES,
+    total_bytes: int | None = None,
+    max_bytes: int | None = None,
+) -> ScannedFile:
+    """Read a file to its end; raises ``FileRefused``. ``total_bytes`` is its size, where that is known: a small file has smaller
+    pieces, so that several workers share it and one sees it move."""
+    if total_bytes is not None:
+        piece_bytes = min(piece_bytes, max(total_bytes // _PIECES, _LEAST_BYTES))
     found = ScannedFile()
     quotes = _Quotes()
     start = first_line = 0

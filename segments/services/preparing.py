@@ -158,13 +158,13 @@ class _Reader:
         with self.source.open(info.key, etag=info.etag) as stream:
             head = copying.head_of(stream)
             if not self.is_csv or not copying.needs_copy(head, wishes=self.wishes):
-                return _File(info=info, copy_key="", scanned=self._scan(_Rejoined(head, stream)))
+                return _File(info=info, copy_key="", scanned=self._scan(_Rejoined(head, stream), info.size))
             copy_key = self._copy(head, stream)
         with StoredSource().open(copy_key) as stream:
-            return _File(info=info, copy_key=copy_key, scanned=self._scan(stream))
+            return _File(info=info, copy_key=copy_key, scanned=self._scan(stream, info.size))
 
-    def _scan(self, stream: Any) -> ScannedFile:
-        return scan(stream, is_csv=self.is_csv, max_bytes=settings.IMPORT_MAX_BYTES)
+    def _scan(self, stream: Any, total_bytes: int) -> ScannedFile:
+        return scan(stream, is_csv=self.is_csv, total_bytes=total_bytes, max_bytes=settings.IMPORT_MAX_BYTES)
 
     def _copy(self, head: bytes, stream: Any) -> str:
         with tempfile.SpooledTemporaryFile(max_size=_MEMORY) as out:

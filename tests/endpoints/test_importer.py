@@ -269,3 +269,12 @@ def test_an_import_that_registers_nothing_finds_the_endpoints_that_its_lines_nam
     assert [(line.line, line.code) for line in result.refused] == [(4, "endpoint_unknown")]
     assert (result.processed, len(result.created), len(result.changed), result.unchanged) == (3, 0, 0, 0)
     assert list(Endpoint.objects.order_by("id").values()) == before
+
+
+def test_a_small_file_has_smaller_pieces_and_a_large_one_full_ones() -> None:
+    line = b"e,EMAIL,a@example.com\n"
+    raw = b"Id,ChannelType,Address\n" + line * ((6 << 20) // len(line))
+
+    assert len(scan(io.BytesIO(raw), is_csv=True, total_bytes=len(raw)).spans) == 4
+    assert len(scan(io.BytesIO(raw), is_csv=True, total_bytes=len(raw) * 10).spans) == 1
+    assert len(scan(io.BytesIO(raw[: 1 << 19]), is_csv=True, total_bytes=1 << 19).spans) == 1

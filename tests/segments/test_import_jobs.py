@@ -18,6 +18,7 @@ from core import clock
 from endpoints.importer.piece import Prepared, prepare_piece
 from endpoints.models import Endpoint
 from projects.models import Project
+from segments import importing
 from segments.heartbeat import Heartbeat, LeaseLost
 from segments.models import Connection, ImportJob, ImportPiece, JobStatus, Segment
 from segments.services import connections, imports, pieces, preparing, running
@@ -132,6 +133,21 @@ def test_an_unreachable_s3_is_said(project: Project, s3: Any, settings: Any) -> 
     settings.S3_ENDPOINT_URL = "http://127.0.0.1:1"
 
     assert from_s3(project, "s3://sample-audience/members.csv").failure["code"] == "unreachable"
+
+
+def test_the_bar_moves_when_a_piece_is_read_and_when_it_is_written(
+    project: Project, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pieces(monkeypatch, 10**9)
+    job = from_s3(project, "s3://sample-audience/members.csv")
+    ImportJob.objects.filter(pk=job.pk).update(status=JobStatus.PROCESSING)
+    job.refresh_from_db()
+
+    assert importing.progress(job=job).percent == 99  # the header belongs to no piece
+    job.pieces.update(state=ImportPiece.State.WAITING)
+    assert importing.progress(job=job).percent == 49
+    job.pieces.update(bytes_read=0)
+    assert importing.progress(job=job).percent == 0
 
 
 def small_pieces(monkeypatch: pytest.MonkeyPatch, size: int = 60_000) -> None:
