@@ -1,12 +1,14 @@
-"""What endpoints do in the background: erasing people, removing attributes, folding facets."""
+"""What endpoints do in the background: erasing people, removing attributes, folding facets and filling those a rebuild left."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
 from core import clock
-from endpoints.facets import folding
+from endpoints.facets import folding, rebuilding
 from endpoints.services import erasing, removing_attributes
+
+_EXPIRES_SECONDS = 25  # of a message that the tick would repeat
 
 
 @shared_task(name="endpoints.erase_person")
@@ -32,3 +34,15 @@ def tick_erasures() -> None:
 @shared_task(name="endpoints.tick_facets")
 def tick_facets() -> None:
     folding.fold_due(now=clock.now())
+
+
+@shared_task(name="endpoints.rebuild_facets")
+def rebuild_facets(project_id: int) -> None:
+    rebuilding.resume(project_id=project_id)
+
+
+@shared_task(name="endpoints.tick_rebuilds")
+def tick_rebuilds() -> None:
+    """Rebuilds whose process is gone."""
+    for project_id in rebuilding.left_behind():
+        rebuild_facets.apply_async((project_id,), expires=_EXPIRES_SECONDS)

@@ -23,6 +23,7 @@ _EMPTY_LIMIT = 1_000  # rows of values that nobody carries any more, before they
 
 _DUE = """
     SELECT d.subject_id, s.project_id FROM endpoints_facetdelta d JOIN endpoints_facetsubject s ON s.id = d.subject_id
+     WHERE s.state <> 'FILLING'
      GROUP BY 1, 2 HAVING count(*) >= %s OR min(d.created_at) <= %s OR bool_or(s.state = 'TOO_MANY')
      ORDER BY count(*) DESC
 """
@@ -69,14 +70,19 @@ def fold_project(*, project_id: int) -> None:
 
 
 def fold_subject(*, subject_id: int, project_id: int) -> bool:
-    """Fold a subject's deltas, unless somebody else is at the project or readers are within a transaction; whether it was done."""
+    """Fold a subject's deltas, unless somebody else is at it, readers are within a transaction, or it is being rebuilt; whether it
+    was done. It waits for nobody: counts would wait behind it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [FOLD_LOCK, project_id % (1 << 31)])
         if not cursor.fetchone()[0]:
             return False
-        cursor.execute("SELECT state, fold FROM endpoints_facetsubject WHERE id = %s FOR NO KEY UPDATE", [subject_id])
+        cursor.execute(
+            "SELECT state, fold FROM endpoints_facetsubject WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED", [subject_id]
+        )  # fmt: skip
         row = cursor.fetchone()
-        if row is None or row[0] == "TOO_MANY":
+        if row is None or row[0] == "FILLING":
+            return False
+        if row[0] == "TOO_MANY":
             _sweep_out(subject_id)
             return True
         fold = row[1] + 1

@@ -129,6 +129,11 @@ class Facet:
         base = self._base.all_names() if self._base else frozenset()
         return base | self._rows.keys()
 
+    def load(self, values: Iterable[str]) -> None:
+        """Read by one query what ``carrying`` will be asked for one by one."""
+        if self._base:
+            self._base.load(values)
+
     def carrying(self, values: Collection[str]) -> Audience:
         """The endpoints that carry one of the values."""
         return store.joined(self._carrying(frozenset(values), None))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from analytics.services import erasing
-from endpoints.facets import folding
+from endpoints.facets import folding, rebuilding
 from endpoints.ports import Erased, ErasedPerson
 
 
@@ -18,6 +20,8 @@ def erase_reach(person: ErasedPerson, after: int) -> Erased:
 
 def erase_values(person: ErasedPerson, after: int) -> Erased:
     """The person's ids went from the index with the endpoints; a value that only this person had is still named in it."""
+    if rebuilding.is_filling(project_id=person.project_id):
+        return Erased(waits_for=gettext_noop("an index that is being rebuilt"))
     rows, subject_id = folding.forget_values(project_id=person.project_id, after=after)
     return Erased(rows=rows, after=subject_id)
 

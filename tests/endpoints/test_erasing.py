@@ -23,8 +23,9 @@ from campaigns.sending import freezing
 from campaigns.services import launch, occurrences
 from core.audience import Audience, AudienceField
 from endpoints import ports
+from endpoints.facets import rebuilding
 from endpoints.facets.rebuilding import verify
-from endpoints.models import Endpoint, EndpointUser, ErasureRequest, OptOut, OptOutEntry
+from endpoints.models import Endpoint, EndpointUser, ErasureRequest, FacetSubject, OptOut, OptOutEntry
 from endpoints.services import erasing
 from endpoints.services.opt_out import set_opt_out
 from messaging.models import MailboxMessage
@@ -359,6 +360,23 @@ def test_an_import_that_is_running_is_waited_for(project: Project, clock: Clock)
 
     request.refresh_from_db()
     assert (request.table, request.waits_for) == ("segments.ImportJob", "an import that is running")
+
+
+def test_an_index_that_is_being_rebuilt_is_waited_for(project: Project, clock: Clock) -> None:
+    """Its waiting rows are not folded, and may name a value that only the person had."""
+    imported(project, clock)
+    request = erasing.erase_person(project=project, actor=None, now=clock(), user_id="zx-user-77")
+    FacetSubject.objects.filter(project=project).update(state="FILLING")
+
+    erasing.run_erasure(request_id=request.pk, clock=clock)
+
+    request.refresh_from_db()
+    assert (request.table, request.waits_for) == ("endpoints.FacetChunk", "an index that is being rebuilt")
+    rebuilding.resume(project_id=project.pk)
+    clock.pass_(minutes=2)
+    erasing.run_erasure(request_id=request.pk, clock=clock)
+    request.refresh_from_db()
+    assert (request.turn, request.waits_for) == (2, "")
 
 
 def test_the_uploaded_file_goes_too(project: Project, clock: Clock) -> None:
