@@ -1,5 +1,12 @@
 import { Controller } from "../../vendor/stimulus/stimulus.js";
 
+// In place of all that was typed of a variable: the list may be a few keys behind.
+function insertMatch(editor, { value }) {
+  const { row, column } = editor.getCursorPosition();
+  const [typed] = editor.session.getLine(row).slice(0, column).match(/\{[\w.{]*$/) ?? [""];
+  editor.session.replace({ start: { row, column: column - typed.length }, end: { row, column } }, value);
+}
+
 // Ace over the HTML field, which stays what the form sends; completion of variables there, and a picker for the other fields.
 export default class extends Controller {
   static targets = ["field", "picker"];
@@ -36,7 +43,7 @@ export default class extends Controller {
     this.editor.setOptions({ enableBasicAutocompletion: [{
       identifierRegexps: [/[\w.{]/],
       getCompletions: (_editor, _session, _position, _prefix, done) =>
-        done(null, names.map((name) => ({ value: `{{${name}}}`, meta: "Pabal" }))),
+        done(null, names.map((name) => ({ value: `{{${name}}}`, meta: "Pabal", completer: { insertMatch } }))),
     }], enableLiveAutocompletion: false });
     this.editor.commands.on("afterExec", ({ command, args }) => {
       if (command.name === "insertstring" && args === "{") this.editor.execCommand("startAutocomplete");
