@@ -37,6 +37,8 @@ def main() -> int:
         environment = os.environ | {
             "DATABASE_URL": postgres.url, "REDIS_URL": f"redis://:{password}@127.0.0.1:{port}/0", "PABAL_VAR": str(folder / "files"),
         }  # fmt: skip
+        if "--soak" in arguments:
+            environment["PABAL_SOAK"] = "1"
         return subprocess.run(_command(arguments), env=environment, cwd=ROOT).returncode
     except StartRefused as refused:
         print(refused)
@@ -54,7 +56,6 @@ def _command(arguments: list[str]) -> list[str]:
     if "--bench" in arguments:
         return [sys.executable, "-m", "bench", *rest]
     if "--soak" in arguments:
-        os.environ["PABAL_SOAK"] = "1"
         return [sys.executable, "-m", "pytest", "-m", "soak or crash", *rest]
     processes = min(os.cpu_count() or 1, _PROCESSES)
     several = [] if rest or processes == 1 else ["-n", str(processes), "--dist", "loadgroup"]  # a few tests start faster in one

@@ -1,10 +1,12 @@
-"""A process of its own for the test that kills: ``begin URL`` asks for an import, ``work`` carries it on to its end, ``report`` tells."""
+"""A process of its own for the test that kills: ``begin URL`` asks for an import, ``work`` carries it on to its end, ``fold`` folds facets
+until then, as the tick does, ``report`` tells."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import django
 from django.db import Error, connection
@@ -13,6 +15,7 @@ django.setup()
 
 from core import clock  # noqa: E402
 from core.audience import Audience  # noqa: E402
+from endpoints.facets import folding  # noqa: E402
 from endpoints.models import Endpoint  # noqa: E402
 from projects.models import User  # noqa: E402
 from projects.services.projects import create_project  # noqa: E402
@@ -27,10 +30,22 @@ def begin(url: str) -> None:
 
 
 def work() -> None:
+    _until_the_end(_carry_on)
+
+
+def fold() -> None:
+    _until_the_end(lambda: folding.fold_due(now=clock.now()))
+
+
+def _carry_on() -> None:
+    for job_id in running.due_jobs(now=clock.now()):
+        running.run_job(job_id=job_id, clock=clock.now)
+
+
+def _until_the_end(step: Callable[[], object]) -> None:
     while True:
         try:
-            for job_id in running.due_jobs(now=clock.now()):
-                running.run_job(job_id=job_id, clock=clock.now)
+            step()
             if ImportJob.objects.get().status in (JobStatus.COMPLETED, JobStatus.FAILED):
                 return
         except Error:
@@ -44,6 +59,7 @@ def report() -> None:
     document = {
         "status": job.status, "failure": job.failure, "processed": job.total_processed, "refused": job.total_failures,
         "listed": job.refused_lines.count(), "pieces": job.total_pieces, "completed": job.completed_pieces,
+        "begun": sum(job.pieces.values_list("epoch", flat=True)),
         "members": len(members), "is_everyone": sorted(members) == sorted(Endpoint.objects.values_list("pk", flat=True)),
         "endpoints": {row[0]: [row[1], row[2]] for row in Endpoint.objects.values_list("endpoint_id", "attributes", "user__attributes")},
     }  # fmt: skip
@@ -51,4 +67,4 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    {"begin": begin, "work": work, "report": report}[sys.argv[1]](*sys.argv[2:])
+    {"begin": begin, "work": work, "fold": fold, "report": report}[sys.argv[1]](*sys.argv[2:])

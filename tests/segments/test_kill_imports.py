@@ -1,7 +1,8 @@
-"""SIGKILL to import workers and to PostgreSQL itself while thirty files are imported."""
+"""SIGKILL to import workers and to PostgreSQL itself while thirty files are imported. ``make soak`` imports 300,000 lines of them."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -24,6 +25,7 @@ FILES = 30
 ROWS, KILLS = (10_000, 10) if os.environ.get("PABAL_SOAK") else (300, 3)  # of a file; moments
 _PATIENCE = 600.0 if os.environ.get("PABAL_SOAK") else 60.0  # seconds; a piece of a dead worker is taken over after two
 WORKERS = ("first", "second")
+VICTIMS = (WORKERS, WORKERS[:1], WORKERS[1:], ("folds",), ("postgres",), ("postgres", "folds", *WORKERS))
 
 
 class Installation:
@@ -46,7 +48,7 @@ class Installation:
 
     def start(self, name: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
-            command = [sys.executable, "-m", "tests.segments.import_worker", "work"]
+            command = [sys.executable, "-m", "tests.segments.import_worker", "work" if name in WORKERS else "fold"]
             self._workers[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
@@ -127,7 +129,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, installation: I
 @pytest.mark.crash
 @pytest.mark.timeout(900)
 def test_killed_at_random_moments_every_line_is_counted_once_and_the_endpoints_are_right(
-    installation: Installation, s3: Any
+    installation: Installation, s3: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
@@ -136,16 +138,19 @@ def test_killed_at_random_moments_every_line_is_counted_once_and_the_endpoints_a
         s3.put_object(Bucket="sample-audience", Key=f"kills/{file:02}.csv", Body=content(file))
     installation.run("manage.py", "migrate", "--verbosity", "0")
     installation.run("-m", "tests.segments.import_worker", "begin", "s3://sample-audience/kills/")
-    for name in WORKERS:
+    for name in (*WORKERS, "folds"):
         installation.start(name)
 
+    began, killed = time.monotonic(), collections.Counter[str]()
     moments = sorted(chance.randrange(FILES - 2) for _kill in range(KILLS))
     for moment in moments:
         wait_until(lambda moment=moment: installation.completed() >= moment, seconds=_PATIENCE, installation=installation)  # type: ignore[misc]
         time.sleep(chance.random() * 0.2)  # somewhere in the piece
-        for victim in chance.choice([WORKERS, WORKERS[:1], WORKERS[1:], ("postgres",), ("postgres", *WORKERS)]):
+        for victim in chance.choice(VICTIMS):
             installation.kill(victim)
+            killed[victim] += 1
     installation.wait(seconds=_PATIENCE)
+    seconds = time.monotonic() - began
 
     told = json.loads(installation.run("-m", "tests.segments.import_worker", "report"))
     assert (told["status"], told["failure"]) == ("COMPLETED", None)
@@ -160,4 +165,12 @@ def test_killed_at_random_moments_every_line_is_counted_once_and_the_endpoints_a
     expected = {key: [{"value": [value]}, {"last": [last_of_user[user]]}] for key, (value, user) in last.items()}
     assert told["endpoints"] == expected
     assert (told["members"], told["is_everyone"]) == (len(expected), True)
+    verified = time.monotonic()
     installation.run("manage.py", "facets", "verify")
+    installation.run("manage.py", "doctor", "facets", "imports")
+    figures = (
+        f"{told['processed']:,} lines of {FILES} files in {seconds:.0f} s, {KILLS} moments of killing ({dict(killed)}), pieces begun "
+        f"{told['begun']} times; {len(expected):,} endpoints as they should be, verified in {time.monotonic() - verified:.0f} s"
+    )
+    with capsys.disabled() if os.environ.get("PABAL_SOAK") else contextlib.nullcontext():
+        print(f"\n{figures}")
