@@ -169,7 +169,7 @@ def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
         Comparison.LESS_THAN_OR_EQUAL: f"(,{low}]",
         Comparison.BETWEEN: f"[{low},{high}]",
     }[test.comparison]
-    params = {"wanted": wanted if high is None or low <= high else "empty"}
+    params = {"wanted": wanted}
     if test.subject.kind is SubjectKind.METRIC:
         held = _HELD[SubjectKind.METRIC]
         return f"(CASE jsonb_typeof({held}) WHEN 'number' THEN {held}::numeric END) <@ %(wanted)s::numrange", params

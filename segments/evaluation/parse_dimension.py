@@ -237,8 +237,11 @@ class _Reader:
         if operator not in list(Comparison):
             self.refuse(_("this comparison is not known."))
         comparison = Comparison(operator)
-        upper = self.decimal(members.get("To")) if comparison is Comparison.BETWEEN else None
-        return Criterion(Numeric(subject, comparison, self.decimal(members.get("Value")), upper))
+        value = self.decimal(members.get("Value"))
+        if comparison is not Comparison.BETWEEN:
+            return Criterion(Numeric(subject, comparison, value, None))
+        low, high = sorted((value, self.decimal(members.get("To"))))  # as with dates, whichever end was given first
+        return Criterion(Numeric(subject, comparison, low, high))
 
     def set(self, subject: Subject, value: Any) -> Criterion:
         self.subject = subject.name

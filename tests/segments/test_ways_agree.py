@@ -257,7 +257,8 @@ def as_numbers(held: list[str]) -> list[Decimal]:
 def compared(held: list[Decimal], asked: dict[str, Any]) -> bool:
     value = Decimal(repr(asked["Value"]))
     if asked["ComparisonOperator"] == "BETWEEN":
-        return any(value <= one <= Decimal(repr(asked["To"])) for one in held)
+        low, high = sorted((value, Decimal(repr(asked["To"]))))
+        return any(low <= one <= high for one in held)
     return any(COMPARED[asked["ComparisonOperator"]](one, value) for one in held)
 
 
