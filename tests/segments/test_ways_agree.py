@@ -187,7 +187,7 @@ def is_in_group(held: dict[str, Any], group: dict[str, Any]) -> bool:
 
 
 def asks(dimension: dict[str, Any]) -> bool:
-    own = {name: one for name, one in dimension.get("Pabal", {}).items() if name != "Negate"}
+    own = {name: one for name, one in dimension.get("Pabal", {}).items() if name != "Negate" and one}
     return any((dimension | {"Pabal": own}).values())
 
 
