@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from bench.facets import make_facet
 from bench.report import Figure, Report
 from core import clock
 from core.audience import Audience
 from endpoints import facets
-from endpoints.facets import folding
 from endpoints.models import AttributeKind, Endpoint
 from endpoints.services import catalogue
 from projects.models import Project
@@ -109,14 +109,14 @@ def _people(project: Project, rows: int) -> np.ndarray:
         facets.SubjectKind.STANDARD, facets.SubjectKind.ATTRIBUTE, facets.SubjectKind.USER_ATTRIBUTE,
     )  # fmt: skip
     days = [f"{_FIRST_DAY + datetime.timedelta(days=day)}T00:00:00Z" for day in range(DAYS)]
-    _facet(project, facets.EVERYONE, [""], ids % 1, ids)
-    _facet(project, facets.ADDRESS, ["set"], ids % 1, ids)
-    _facet(project, facets.Subject(standard, "Demographic.Channel"), ["EMAIL"], ids % 1, ids)
-    _facet(project, facets.Subject(standard, "EndpointStatus"), ["ACTIVE"], ids % 1, ids)
-    _facet(project, facets.Subject(standard, "OptOut"), ["NONE", "ALL"], ids % 50 == 0, ids)
-    _facet(project, facets.Subject(of_user, "grade"), [chr(65 + n) for n in range(GRADES)], ids % GRADES, ids)
-    _facet(project, facets.Subject(attribute, "store"), [f"매장-{n}" for n in range(STORES)], ids % STORES, ids)
-    _facet(project, facets.Subject(attribute, "signup"), days, ids % DAYS, ids)
+    make_facet(project, facets.EVERYONE, [""], ids % 1, ids)
+    make_facet(project, facets.ADDRESS, ["set"], ids % 1, ids)
+    make_facet(project, facets.Subject(standard, "Demographic.Channel"), ["EMAIL"], ids % 1, ids)
+    make_facet(project, facets.Subject(standard, "EndpointStatus"), ["ACTIVE"], ids % 1, ids)
+    make_facet(project, facets.Subject(standard, "OptOut"), ["NONE", "ALL"], ids % 50 == 0, ids)
+    make_facet(project, facets.Subject(of_user, "grade"), [chr(65 + n) for n in range(GRADES)], ids % GRADES, ids)
+    make_facet(project, facets.Subject(attribute, "store"), [f"매장-{n}" for n in range(STORES)], ids % STORES, ids)
+    make_facet(project, facets.Subject(attribute, "signup"), days, ids % DAYS, ids)
     catalogue.note_names(project=project, kind=AttributeKind.USER_ATTRIBUTE, names={"grade": False})
     catalogue.note_names(project=project, kind=AttributeKind.ATTRIBUTE, names={"store": False, "signup": True})
     if (
@@ -125,17 +125,6 @@ def _people(project: Project, rows: int) -> np.ndarray:
     ):
         raise RuntimeError("the rows are not what their facets say")
     return ids
-
-
-def _facet(project: Project, subject: facets.Subject, values: list[str], which: np.ndarray, ids: np.ndarray) -> None:
-    changes = facets.Changes()
-    order = np.argsort(which, kind="stable")
-    parts = np.split(ids[order], np.cumsum(np.bincount(which.astype(np.int64), minlength=len(values)))[:-1])
-    for value, part in zip(values, parts, strict=True):
-        changes.add(subject, value, part)
-    with transaction.atomic():
-        changes.record(project_id=project.pk)
-    folding.fold_project(project_id=project.pk)
 
 
 def _segments(project: Project, ids: np.ndarray) -> list[str]:

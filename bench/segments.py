@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 
+from bench.facets import make_facet
 from bench.report import Figure, Report
 from core import clock
 from endpoints import facets
@@ -223,14 +224,7 @@ def _make_facets(project: Project, rows: int) -> None:
         (facets.Subject(attribute, "signup"), days),
     ]
     for subject, values in made:
-        chosen = chance.integers(0, len(values), rows, dtype=np.int16)
-        parts = np.split(ids[np.argsort(chosen, kind="stable")], np.cumsum(np.bincount(chosen, minlength=len(values)))[:-1])
-        changes = facets.Changes()
-        for value, part in zip(values, parts, strict=True):
-            changes.add(subject, value, np.sort(part))
-        with transaction.atomic():
-            changes.record(project_id=project.pk)
-        folding.fold_project(project_id=project.pk)
+        make_facet(project, subject, values, chance.integers(0, len(values), rows, dtype=np.int16), ids)
 
 
 def _p95(times: list[float]) -> float:

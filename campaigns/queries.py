@@ -240,20 +240,25 @@ def people(*, campaign: Campaign, members: Audience, after: int, limit: int) -> 
 
 def _latest_ends(*, campaign: Campaign, endpoint_ids: list[int]) -> dict[int, str]:
     """What became of these people in the newest run that decided about them."""
-    wanted = Audience(endpoint_ids)
-    known = ("members", "run", "run__occurrence_at")
-    exclusions = RunExclusion.objects.filter(run__campaign=campaign).select_related("run").only("reason", *known)
-    outcomes = SliceOutcome.objects.filter(run__campaign=campaign).select_related("run").only("outcome", *known)
-    decided: list[tuple[datetime.datetime, Audience, str]] = []
-    for exclusion in exclusions.iterator(chunk_size=100):
-        if here := exclusion.members & wanted:
-            text = _("left out: %(reason)s") % {"reason": ExclusionReason(exclusion.reason).label}
-            decided.append((exclusion.run.occurrence_at, here, text))
-    for outcome in outcomes.iterator(chunk_size=100):
-        if here := outcome.members & wanted:
-            decided.append((outcome.run.occurrence_at, here, str(Outcome(outcome.outcome).label)))
-    decided.sort(key=lambda one: one[0])
-    return {endpoint_id: text for _at, here, text in decided for endpoint_id in here}
+    found: dict[int, str] = {}
+    left = Audience(endpoint_ids)
+    for run in campaign.runs.defer("audience").order_by("-occurrence_at").iterator(chunk_size=100):
+        found |= _ends(run=run, wanted=left)
+        left = left - Audience(found)
+        if not left:
+            break
+    return found
+
+
+def _ends(*, run: Run, wanted: Audience) -> dict[int, str]:
+    """What became of these people in a run, as far as it has decided."""
+    found: dict[int, str] = {}
+    for exclusion in run.exclusions.all():
+        text = _("left out: %(reason)s") % {"reason": ExclusionReason(exclusion.reason).label}
+        found |= dict.fromkeys(exclusion.members & wanted, text)
+    for row in SliceOutcome.objects.filter(run=run).only("outcome", "members").iterator(chunk_size=100):
+        found |= dict.fromkeys(row.members & wanted, str(Outcome(row.outcome).label))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,14 +273,8 @@ def fates(*, campaign: Campaign, endpoint_id: int) -> list[Fate]:
     """Why somebody got it, or didn't: one line for each run, newest first."""
     found = []
     for run in campaign.runs.order_by("-occurrence_at")[:50]:
-        text = _("not a member of the segment then")
-        for exclusion in run.exclusions.all():
-            if endpoint_id in exclusion.members:
-                text = _("left out: %(reason)s") % {"reason": ExclusionReason(exclusion.reason).label}
-        if run.audience is not None and endpoint_id in run.audience:
-            text = _("not attempted yet")
-            for row in SliceOutcome.objects.filter(run=run):
-                if endpoint_id in row.members:
-                    text = str(Outcome(row.outcome).label)
+        is_member = run.audience is not None and endpoint_id in run.audience
+        otherwise = _("not attempted yet") if is_member else _("not a member of the segment then")
+        text = _ends(run=run, wanted=Audience([endpoint_id])).get(endpoint_id, otherwise)
         found.append(Fate(occurrence_at=run.occurrence_at, text=text))
     return found

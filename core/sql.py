@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import io
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,6 +64,16 @@ def _copied(query: str, params: Sequence[Any] | Mapping[str, Any], options: str)
         with connection.wrap_database_errors:  # COPY goes past Django's cursor
             cursor.copy_expert(copy.decode(), out)
     return out.getvalue()
+
+
+@contextlib.contextmanager
+def planned_without(*ways: str) -> Iterator[None]:
+    """Statements of the block are planned without these (``seqscan``, ``hashjoin``, …): where we know better than the planner, who has
+    seen neither rows that came a moment ago nor what a condition about a document comes to. In a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(f"SET LOCAL enable_{way} = off" for way in ways))
+        yield
+        cursor.execute("; ".join(f"SET LOCAL enable_{way} = on" for way in ways))  # after an error the transaction ends anyway
 
 
 def bigint_array(ids: Iterable[int | None]) -> str:

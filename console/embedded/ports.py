@@ -18,3 +18,10 @@ def free_port(first: int) -> int:
                 continue
             return port
     raise StartRefused(f"All ports from {first} to {first + 99} are taken.")
+
+
+def any_port() -> int:
+    """A port that is free now, another one for whoever asks at the same moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

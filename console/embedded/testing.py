@@ -12,7 +12,7 @@ from pathlib import Path
 from console.embedded import servers
 from console.embedded.children import Child
 from console.embedded.errors import StartRefused
-from console.embedded.ports import free_port
+from console.embedded.ports import any_port
 from console.embedded.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,7 +27,7 @@ def main() -> int:
     # The tests' data is thrown away; the benchmarks keep every safety on.
     settings = {} if is_bench else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     postgres = Postgres(folder / "postgres", settings=settings)
-    password, port = secrets.token_urlsafe(16), free_port(6500)
+    password, port = secrets.token_urlsafe(16), any_port()
     command = servers.valkey(port=port, folder=folder / "valkey", password=password, is_durable=is_bench)
     valkey = Child("valkey", command, environment={}, log_folder=folder / "log")
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))  # by the way of `finally`

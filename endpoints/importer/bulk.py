@@ -19,15 +19,12 @@ import pyarrow.compute as pc
 from django.db import connection
 from pyarrow import csv
 
-from core.sql import text_array
+from core.sql import planned_without, text_array
 from endpoints.importer import columnar
 from endpoints.importer.columnar import Lines, Mask, Positions
 from endpoints.importer.columns import ColumnKind
 from endpoints.writing import hashes
 
-# The planner may know nothing yet of rows that came a moment ago, and would read whole tables: keys are always looked up.
-_BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
-_AS_BEFORE = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
 _ENDPOINTS = """
     SELECT e.endpoint_key, e.id, coalesce(e.line_hash, 0), round(date_part('epoch', e.updated_at) * 1000000)::bigint,
            coalesce(u.id, 0), coalesce(round(date_part('epoch', u.updated_at) * 1000000)::bigint, 0)
@@ -199,6 +196,11 @@ def copying(rows: Rows) -> Iterator[None]:
         done.result()
 
 
+def copy(rows: Rows) -> None:
+    if len(rows):
+        _copy(connection.cursor(), rows)
+
+
 def _copy(cursor: Any, rows: Rows) -> None:
     with cursor:
         cursor.copy_expert(f"COPY {rows.into} FROM STDIN", io.BytesIO(rows.text()), 1 << 20)
@@ -206,11 +208,9 @@ def _copy(cursor: Any, rows: Rows) -> None:
 
 def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa.Table:
     out = io.BytesIO()
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_INDEX)
+    with planned_without("seqscan", "hashjoin", "mergejoin"), connection.cursor() as cursor:  # keys are always looked up
         copy = b"COPY (" + cursor.mogrify(query, params) + b") TO STDOUT (FORMAT csv)"
         cursor.copy_expert(copy.decode(), out, 1 << 20)
-        cursor.execute(_AS_BEFORE)
     names = [str(n) for n in range(len(types))]
     if not out.getbuffer():
         return pa.table({name: pa.array([], kind) for name, kind in zip(names, types, strict=True)})

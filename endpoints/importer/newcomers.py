@@ -96,8 +96,7 @@ def insert(new: Newcomers, *, stay: Mask, line_hashes: npt.NDArray[np.uint64], n
         if shared.any():
             changes.add(facets.ADDRESS, facets.SHARED, [*present, *ids[shared].tolist()])
     opted_out = ids[columnar.true(pc.equal(lines.opt_outs, "ALL"))]
-    with bulk.copying(bulk.opt_out_rows(project_id=new.project_id, endpoint_pks=opted_out, now=now)):
-        pass
+    bulk.copy(bulk.opt_out_rows(project_id=new.project_id, endpoint_pks=opted_out, now=now))
     changes.record(project_id=new.project_id)
     return ids
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from core.audience import Audience
-from core.sql import id_set
+from core.sql import id_set, planned_without
 from segments.evaluation.tree import (
     AnyOf,
     Comparison,
@@ -35,8 +35,6 @@ _SAMPLE = """
      WHERE u.project_id = %(project)s
 """
 _RARE = 0.1
-_ONE_BY_ONE = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"  # each user's endpoints by the index
-_AS_BEFORE = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
 _TEXTS = "jsonb_array_elements_text(CASE jsonb_typeof({held}) WHEN 'array' THEN {held} ELSE '[]' END)"
 
 # The standard subjects, with the column or key that holds each. All are single texts.
@@ -81,12 +79,10 @@ def scan(*, project_id: int, found: tuple[str, dict[str, Any]], is_of_user: bool
     condition, params = found[0], found[1] | {"project": project_id}
     with connection.cursor() as cursor:
         cursor.execute(_HAND_OVER)
-        if is_of_user and _is_rare(condition, params):
-            cursor.execute(_ONE_BY_ONE)
-    ids = id_set(_SCAN.format(condition=condition, join="INNER" if is_of_user else "LEFT"), params)
-    with connection.cursor() as cursor:
-        cursor.execute(_AS_BEFORE)
-    return ids
+    if is_of_user and _is_rare(condition, params):
+        with planned_without("hashjoin", "mergejoin"):  # each user's endpoints by the index
+            return id_set(_SCAN.format(condition=condition, join="INNER"), params)
+    return id_set(_SCAN.format(condition=condition, join="INNER" if is_of_user else "LEFT"), params)
 
 
 def _is_rare(condition: str, params: dict[str, Any]) -> bool:

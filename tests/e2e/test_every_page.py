@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from console.health import checking
 from core import clock
@@ -74,10 +74,11 @@ def test_the_health_page_of_an_operator(browser: Browser, live_server: Any) -> N
         speak(page, "en")
         page.goto("/health/")
         page.get_by_role("button", name="Check all now").click()
-        page.get_by_text("1 under way").first.wait_for()
+        expect(page.get_by_text("1 under way").first).to_be_visible()
         for check_id in checking.due_checks(now=clock.now()):
             checking.run_check(check_id=check_id, clock=clock.now)
-        page.get_by_text("1 under way").first.wait_for(state="detached")  # by itself
+        expect(page.get_by_text("1 under way")).to_have_count(0, timeout=30_000)  # by itself
+        expect(page.get_by_text("3 lines were refused, but 1 are listed")).to_be_visible()
 
 
 def test_every_page_of_who_is_not_logged_in(browser: Browser, live_server: Any) -> None:

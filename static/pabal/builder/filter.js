@@ -244,8 +244,7 @@ export class Filter {
     const name = this.kind === "Standard" ? this.name.split(".").pop() : this.name;
     const url = (query) => `${this.builder.valuesUrlValue}?${new URLSearchParams({ kind: this.kind, name, q: query })}`;
     picker(select, {
-      // Without a pause after the last key: Enter must not take a value from the list of before.
-      refreshThrottle: 0, clearAfterSelect: true, create: true, createOnBlur: true, plugins: ["remove_button"], preload: "focus", valueField: "value", labelField: "value", searchField: ["value"],
+      create: true, createOnBlur: true, plugins: ["remove_button"], preload: "focus", valueField: "value", labelField: "value", searchField: ["value"],
       load: (query, done) => {
         fetch(url(query), { headers: { Accept: "application/json" } })
           .then((answer) => answer.json())

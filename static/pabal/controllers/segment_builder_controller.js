@@ -80,7 +80,7 @@ export default class extends Controller {
       select.append(made);
     }
     picker(select, {
-      plugins: ["remove_button"], maxOptions: 500, refreshThrottle: 0, clearAfterSelect: true,
+      plugins: ["remove_button"], maxOptions: 500,
       onChange: () => {
         this.showParts(select.closest("[data-part=group]"));
         this.changed();
