@@ -9,13 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,6 +65,35 @@ def _started(process: subprocess.Popen[bytes], folder: Path) -> Stack:
             return Stack(found[1], found[2], found[3], folder)
         time.sleep(0.2)
     raise AssertionError((folder / "out.txt").read_text())
+
+
+@pytest.fixture(autouse=True)
+def _no_request_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page that is closed leaves its last requests running: the tables are emptied when those have ended."""
+    if "live_server" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")  # set up before this fixture, so torn down after it
+    change = threading.Condition()
+    running: set[int] = set()  # by thread: a response may be closed twice
+
+    def begin(sender: type, **_: Any) -> None:
+        if issubclass(sender, WSGIHandler):  # the live server; a test's client is another handler
+            with change:
+                running.add(threading.get_ident())
+
+    def end(**_: Any) -> None:
+        with change:
+            running.discard(threading.get_ident())
+            change.notify_all()
+
+    request_started.connect(begin)
+    request_finished.connect(end)
+    yield
+    with change:
+        assert change.wait_for(lambda: not running, timeout=30), f"{len(running)} requests of the test are still running"
+    request_started.disconnect(begin)
+    request_finished.disconnect(end)
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,6 @@ def test_a_list_stays_closed_once_its_field_is_left(browser: Browser, live_serve
         page.evaluate(_LATER)
         expect(page.locator(".ts-dropdown:visible")).to_have_count(0)
         expect(page.locator("[name=name]")).to_be_focused()
-        page.wait_for_load_state("networkidle")  # no count is under way when the tables are emptied
 
 
 def test_a_link_is_chosen_by_its_address_and_kept_by_its_number(browser: Browser, live_server: Any) -> None:
