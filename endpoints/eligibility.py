@@ -5,7 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from dataclasses import dataclass
 
-from django.db import models
+from django.db import connection, models
 
 from core.audience import Audience
 from core.sql import bigint_array, id_set, id_sets
@@ -67,6 +67,12 @@ _CHANNEL, _OPT_OUT, _STATUS, _TIME_ZONE = (
     facets.Subject(facets.SubjectKind.STANDARD, name)
     for name in ("Demographic.Channel", "OptOut", "EndpointStatus", "Demographic.Timezone")
 )
+_CHANNELS = """
+    SELECT e.channel_type, count(*)
+      FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+      JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s
+     GROUP BY 1 ORDER BY 1
+"""
 _SET = "set"  # the value of facets.ADDRESS for an address that is not empty
 
 
@@ -109,6 +115,18 @@ def _by_facets(project_id: int, members: Audience, channel: str) -> dict[str, Au
         keep(Exclusion.DUPLICATE_ENDPOINT, left - id_set(_LATER_TWINS, given))
     sets[""] = left
     return sets
+
+
+def channel_counts(*, project_id: int, members: Audience) -> dict[str, int]:
+    """How many of the members each channel has, by its name."""
+    with facets.moment(project_id=project_id):
+        facet = facets.read(project_id=project_id, subjects=(_CHANNEL,)).facet(_CHANNEL)
+        if facet is None:
+            with connection.cursor() as cursor:
+                cursor.execute(_CHANNELS, {"ids": bigint_array(members), "project": project_id})
+                return dict(cursor.fetchall())
+        counts = {channel: len(facet.carrying([channel]) & members) for channel in sorted(facet.values())}
+    return {channel: count for channel, count in counts.items() if count}
 
 
 def zones(*, project_id: int, members: Audience) -> dict[str, Audience]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from psycopg2 import Binary
 from psycopg2.extras import execute_values
 from pyroaring import BitMap64
 
+from core.sql import bigint_array, text_array
 from endpoints.facets.subjects import Subject, SubjectKind
 
 # A subject that nobody has named yet begins complete: its row is made by the first transaction that names it.
@@ -23,8 +23,9 @@ _MAKE = """
 _RECORD = """
     INSERT INTO endpoints_facetdelta (subject_id, value, added, removed)
     SELECT s.id, given.value, given.added, given.removed
-      FROM (VALUES %s) AS given (place, project_id, kind, name, value, added, removed)
-      JOIN endpoints_facetsubject s USING (project_id, kind, name)
+      FROM unnest(%s::int[], %s::text[], %s::bytea[], %s::bytea[]) WITH ORDINALITY AS given (subject, value, added, removed, place)
+      JOIN unnest(%s::text[], %s::text[]) WITH ORDINALITY AS named (kind, name, subject) USING (subject)
+      JOIN endpoints_facetsubject s ON (s.project_id, s.kind, s.name) = (%s, named.kind, named.name)
      WHERE s.state <> 'TOO_MANY'
      ORDER BY given.place
 """
@@ -32,8 +33,6 @@ _GIVE_UP = """
     UPDATE endpoints_facetsubject SET state = 'TOO_MANY' WHERE project_id = %s AND kind = %s AND name = %s AND state <> 'TOO_MANY'
 """
 _GIVEN_UP = "SELECT kind, name FROM endpoints_facetsubject WHERE project_id = %s AND state = 'TOO_MANY'"
-_PAGE = 2_000  # rows of one INSERT
-
 Ids = Iterable[int] | BitMap64 | np.ndarray
 
 _known: set[tuple[int, Subject]] = set()  # subjects whose row is committed; rows go only with their project
@@ -66,20 +65,26 @@ class Changes:
         if not subjects:
             return
         _make(project_id, subjects)
-        rows: list[tuple[int, int, str, str, str, Binary | None, Binary | None]] = []
-        for subject in subjects:
-            added, removed = self._added.get(subject, {}), self._removed.get(subject, {})
-            if subject in self._too_many or len(added) > settings.FACET_VALUES_LIMIT:
+        places: list[int] = []
+        values: list[str] = []
+        added: list[str] = []
+        removed: list[str] = []
+        for place, subject in enumerate(subjects, 1):
+            more, less = self._added.get(subject, {}), self._removed.get(subject, {})
+            if subject in self._too_many or len(more) > settings.FACET_VALUES_LIMIT:
                 _give_up(project_id, subject)
                 continue
-            for value in sorted({*added, *removed}):
-                more, less = added.get(value), removed.get(value)
-                if more or less:
-                    rows.append((len(rows), project_id, str(subject.kind), subject.name, value, _stored(more), _stored(less)))
-        if rows:
-            template = "(%s, %s::bigint, %s, %s, %s, %s::bytea, %s::bytea)"
+            for value in sorted({*more, *less}):
+                if more.get(value) or less.get(value):
+                    places.append(place)
+                    values.append(value)
+                    added.append(_stored(more.get(value)))
+                    removed.append(_stored(less.get(value)))
+        if places:
+            kinds, names = [str(one.kind) for one in subjects], [one.name for one in subjects]
+            given = [bigint_array(places), text_array(values), _array(added), _array(removed)]
             with connection.cursor() as cursor:
-                execute_values(cursor.cursor, _RECORD, rows, template=template, page_size=_PAGE)
+                cursor.execute(_RECORD, [*given, text_array(kinds), text_array(names), project_id])
 
 
 def given_up(*, project_id: int) -> set[Subject]:
@@ -113,8 +118,13 @@ def _put(
         opposite.difference_update(BitMap64(ids))
 
 
-def _stored(ids: BitMap64 | None) -> Binary | None:
-    return Binary(ids.serialize()) if ids else None
+def _stored(ids: BitMap64 | None) -> str:
+    """As a member of an array literal of bytea."""
+    return f'"\\\\x{ids.serialize().hex()}"' if ids else "NULL"
+
+
+def _array(members: list[str]) -> str:
+    return "{" + ",".join(members) + "}"
 
 
 def _make(project_id: int, subjects: list[Subject]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from django.db import connection
 from pyarrow import csv
 
 from core.sql import planned_without, text_array
-from endpoints.importer import columnar
+from endpoints.importer import binary, columnar
 from endpoints.importer.columnar import Lines, Mask, Positions
-from endpoints.importer.columns import ColumnKind
+from endpoints.importer.drafts import Drafts
 from endpoints.writing import hashes
 
 _ENDPOINTS = """
@@ -41,15 +40,17 @@ _HOLDERS = """
      WHERE e.project_id = %s AND e.channel_type = %s AND e.address_key = ANY(%s::text[]) GROUP BY 1
 """
 _ENDPOINT_COLUMNS = """
-    id, project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_id, attributes, metrics,
-    demographic, location, cohort_id, request_id, effective_at, created_at, updated_at, line_hash
+    id, project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, attributes, metrics,
+    demographic, location, cohort_id, request_id, user_id, effective_at, created_at, updated_at, line_hash
 """
-# The sequence's name is looked up once; in the row's expression it would be looked up for each.
+# The sequence's name is looked up once; in the row's expression it would be looked up for each. Ids that nobody else took one from
+# between are told by the first.
 _NEW_IDS = """
-    WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name)
-    SELECT nextval(name) FROM sequence, generate_series(1, %s)
+    WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name),
+         ids AS MATERIALIZED (SELECT nextval(name) AS id FROM sequence, generate_series(1, %s))
+    SELECT min(id), CASE WHEN max(id) - min(id) + 1 > count(*) THEN array_agg(id) END FROM ids
 """
-_NULL = r"\N"
+_SLICE = 4_096  # rows whose text is made at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,32 @@ class StoredUsers:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows for a table and its columns, given as whole columns; a text stands for the same value in each row."""
+    """Rows for a table and its columns, given as whole columns in the binary form of COPY."""
 
     into: str
-    columns: list[pa.Array | str]
+    columns: list[binary.Part]
 
     def __len__(self) -> int:
-        return next(len(column) for column in self.columns if not isinstance(column, str))
+        return next(len(column) for column in self.columns if not isinstance(column, bytes))
 
-    def text(self) -> memoryview:
-        """As COPY reads them."""
-        last = self.columns[-1]
-        ended = last + "\n" if isinstance(last, str) else pc.binary_join_element_wise(last, "\n", "")
-        return _bytes(pc.binary_join_element_wise(*self.columns[:-1], ended, "\t"))
+    def slices(self) -> Iterator[bytes]:
+        """As COPY reads them, a part at a time."""
+        begin = binary.BEGIN
+        for start in range(0, len(self), _SLICE):
+            columns = [column if isinstance(column, bytes) else column.slice(start, _SLICE) for column in self.columns]
+            yield begin + _bytes(binary.joined(columns))
+            begin = b""
+        yield binary.END
+
+
+class _Binary:
+    """Rows as a file that COPY reads: the next ones are made while the server writes the last."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._slices = rows.slices()
+
+    def read(self, _size: int) -> bytes:
+        return next(self._slices, b"")
 
 
 def stored_endpoints(*, project_id: int, lines: Lines, line_hashes: npt.NDArray[np.uint64]) -> Stored:
@@ -135,41 +149,41 @@ def holders(*, project_id: int, lines: Lines) -> tuple[Mask, list[int]]:
 def new_ids(table: str, count: int) -> Positions:
     with connection.cursor() as cursor:
         cursor.execute(_NEW_IDS, [table, count])
-        return np.fromiter((pk for (pk,) in cursor.fetchall()), dtype=np.int64, count=count)
+        first, scattered = cursor.fetchone()
+    if scattered:
+        return np.asarray(scattered, dtype=np.int64)
+    return np.arange(count, dtype=np.int64) + (first or 0)
 
 
 def user_rows(*, project_id: int, pks: Positions, user_ids: pa.Array, documents: pa.Array, now: datetime.datetime) -> Rows:
-    moment = now.isoformat()
+    moment = binary.instant(now)
     return Rows(
         "endpoints_endpointuser (id, project_id, user_id, attributes, created_at, updated_at)",
-        [_text(pks), str(project_id), _copied(user_ids), _copied(documents), moment, moment],
-    )
+        [
+            binary.fields(6), binary.bigints(pks), binary.bigint(project_id), *binary.texts(user_ids), *binary.documents(documents),
+            moment, moment,
+        ],
+    )  # fmt: skip
 
 
 def endpoint_rows(
     *,
     project_id: int,
     pks: Positions,
-    lines: Lines,
+    drafts: Drafts,
     user_pks: Positions,
     users_written: Positions,
     line_hashes: npt.NDArray[np.uint64],
     now: datetime.datetime,
 ) -> Rows:
-    moment = now.isoformat()
-    written = np.full(len(lines), hashes.microseconds(now), dtype=np.int64)
+    moment = binary.instant(now)
+    written = np.full(len(pks), hashes.microseconds(now), dtype=np.int64)
     stamps = hashes.stamps(line_hashes, written, user_pks, users_written)
-    keys = _copied(lines.keys)
-    cohorts = np.fromiter((zlib.crc32(key.encode()) % 100 for key in lines.keys.to_pylist()), dtype=np.int64, count=len(lines))
-    users = pc.if_else(pa.array(user_pks > 0), _text(user_pks), _NULL)
     return Rows(
         f"endpoints_endpoint ({_ENDPOINT_COLUMNS})",
         [
-            _text(pks), str(project_id), _copied(lines.ids), keys, lines.channels, _copied(lines.addresses),
-            _copied(lines.address_keys), pc.if_else(pc.equal(lines.opt_outs, "ALL"), "ALL", "NONE"), "ACTIVE", users,
-            *(_copied(columnar.documents(lines, kind)) for kind in
-              (ColumnKind.ATTRIBUTE, ColumnKind.METRIC, ColumnKind.DEMOGRAPHIC, ColumnKind.LOCATION)),
-            _text(cohorts), _copied(lines.request_ids), moment, moment, moment, _text(stamps),
+            binary.fields(_ENDPOINT_COLUMNS.count(",") + 1), binary.bigints(pks), binary.bigint(project_id), drafts.heads,
+            drafts.tails, binary.bigints_or_null(user_pks), moment, moment, moment, binary.bigints(stamps),
         ],
     )  # fmt: skip
 
@@ -177,8 +191,11 @@ def endpoint_rows(
 def opt_out_rows(*, project_id: int, endpoint_pks: Positions, now: datetime.datetime) -> Rows:
     return Rows(
         "endpoints_optoutentry (project_id, endpoint_id, opt_out, source, at)",
-        [str(project_id), _text(endpoint_pks), "ALL", "IMPORT", now.isoformat()],
-    )
+        [
+            binary.fields(5), binary.bigint(project_id), binary.bigints(endpoint_pks), binary.text("ALL"), binary.text("IMPORT"),
+            binary.instant(now),
+        ],
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -203,7 +220,7 @@ def copy(rows: Rows) -> None:
 
 def _copy(cursor: Any, rows: Rows) -> None:
     with cursor:
-        cursor.copy_expert(f"COPY {rows.into} FROM STDIN", io.BytesIO(rows.text()), 1 << 20)
+        cursor.copy_expert(f"COPY {rows.into} FROM STDIN (FORMAT binary)", _Binary(rows))
 
 
 def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa.Table:
@@ -223,19 +240,7 @@ def _read(query: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> pa
     return table.combine_chunks()
 
 
-def _bytes(rows: pa.Array) -> memoryview:
+def _bytes(rows: pa.Array) -> bytes:
     _validity, offsets, data = rows.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)
-    return memoryview(data)[int(ends[rows.offset]) : int(ends[rows.offset + len(rows)])]
-
-
-def _text(numbers: npt.NDArray[np.int64]) -> pa.Array:
-    return pc.cast(pa.array(numbers), pa.string())
-
-
-def _copied(texts: pa.Array) -> pa.Array:
-    """The texts as COPY reads them."""
-    if pc.any(pc.match_substring_regex(texts, r"[\\\t\n\r]")).as_py():
-        for plain, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-            texts = pc.replace_substring(texts, plain, escape)
-    return texts
+    return bytes(memoryview(data)[int(ends[rows.offset]) : int(ends[rows.offset + len(rows)])])

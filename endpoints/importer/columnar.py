@@ -45,6 +45,9 @@ class Field:
     texts: tuple[pa.Array, ...] = ()
     lists: pa.Array | None = None
 
+    def __len__(self) -> int:
+        return len(self.texts[0] if self.lists is None else self.lists)
+
     def take(self, rows: Positions) -> Field:
         lists = None if self.lists is None else self.lists.take(rows)
         return Field(self.kind, self.name, tuple(one.take(rows) for one in self.texts), lists)

@@ -16,36 +16,30 @@ from endpoints import facets
 from endpoints.importer import bulk, columnar
 from endpoints.importer.columnar import Lines, Mask, Positions
 from endpoints.importer.columns import ColumnKind
-from endpoints.importer.prepared import is_in
+from endpoints.importer.drafts import Drafts, drafts
+from endpoints.importer.prepared import Prepared, is_in
 from endpoints.models import EndpointStatus
 from endpoints.writing import hashes, rules
 
 
 @dataclass(slots=True)
 class Newcomers:
-    """``rows`` are their positions among the plain lines; ``who`` tells each line's user by his position in ``user_ids`` ('' is
-    nobody)."""
+    """``rows`` are their positions among the plain lines; ``users`` what is stored of their users, in the order of the drafts."""
 
     project_id: int
     rows: Positions
     lines: Lines
-    user_ids: pa.Array
-    who: Positions
+    drafts: Drafts
     users: bulk.StoredUsers
-    documents: pa.Array
 
 
-def newcomers(*, project_id: int, plain: Lines, is_new: Mask) -> Newcomers:
-    rows = np.flatnonzero(is_new)
-    lines = plain if len(rows) == len(plain) else plain.take(rows)
-    encoded = lines.users.dictionary_encode()
-    who = encoded.indices.to_numpy()
-    _values, first = np.unique(who, return_index=True)
-    return Newcomers(
-        project_id=project_id, rows=rows, lines=lines, user_ids=encoded.dictionary, who=who,
-        users=bulk.stored_users(project_id=project_id, user_ids=encoded.dictionary),
-        documents=columnar.documents(lines.take(first), ColumnKind.USER_ATTRIBUTE),
-    )  # fmt: skip
+def newcomers(*, project_id: int, prepared: Prepared, is_new: Mask) -> Newcomers:
+    """The plain lines that are new. Their drafts were made beforehand if all of them were expected to be."""
+    assert prepared.plain is not None
+    lines = prepared.plain.where(is_new)
+    made = prepared.drafts if prepared.drafts is not None and len(lines) == len(is_new) else drafts(lines)
+    users = bulk.stored_users(project_id=project_id, user_ids=made.user_ids)
+    return Newcomers(project_id=project_id, rows=np.flatnonzero(is_new), lines=lines, drafts=made, users=users)
 
 
 def entangled(new: Newcomers, *, others: pa.Array) -> Mask:
@@ -53,16 +47,17 @@ def entangled(new: Newcomers, *, others: pa.Array) -> Mask:
     (``others`` are those lines' users) too."""
     if not len(new.rows):
         return np.zeros(0, dtype=bool)
-    found = np.zeros(len(new.user_ids), dtype=bool)
+    who, user_ids = new.drafts.who, new.drafts.user_ids
+    found = np.zeros(len(user_ids), dtype=bool)
     if len(others):
-        found |= columnar.true(pc.is_in(new.user_ids, value_set=others))
-    counts = np.bincount(new.who, minlength=len(new.user_ids))
+        found |= columnar.true(pc.is_in(user_ids, value_set=others))
+    counts = np.bincount(who, minlength=len(user_ids))
     found |= (new.users.pks > 0) & (new.users.endpoints + counts > settings.ENDPOINTS_PER_USER)
     for place in np.flatnonzero((new.users.pks > 0) & ~found).tolist():
         stored = new.users.attributes[place] or {}
-        found[place] = stored | orjson.loads(new.documents[place].as_py()) != stored
-    found &= columnar.true(pc.not_equal(new.user_ids, ""))
-    return found[new.who] | _takes_an_address(new)
+        found[place] = stored | orjson.loads(new.drafts.user_documents[place].as_py()) != stored
+    found &= columnar.true(pc.not_equal(user_ids, ""))
+    return found[who] | _takes_an_address(new)
 
 
 def _takes_an_address(new: Newcomers) -> Mask:
@@ -79,14 +74,15 @@ def insert(new: Newcomers, *, stay: Mask, line_hashes: npt.NDArray[np.uint64], n
     if not stay.any():
         return np.zeros(0, dtype=np.int64)
     lines = new.lines.where(stay)
-    who = new.who[stay]
+    made = new.drafts.where(stay)
+    who = made.who
     users = _users(new, who, now)
     shared, present = bulk.holders(project_id=new.project_id, lines=lines)
     ids = bulk.new_ids("endpoints_endpoint", len(lines))
     given_up = facets.given_up(project_id=new.project_id)
     with bulk.copying(users.rows):
         rows = bulk.endpoint_rows(
-            project_id=new.project_id, pks=ids, lines=lines, user_pks=users.pks[who], users_written=users.written[who],
+            project_id=new.project_id, pks=ids, drafts=made, user_pks=users.pks[who], users_written=users.written[who],
             line_hashes=line_hashes[new.rows[stay]], now=now,
         )  # fmt: skip
     with bulk.copying(rows):
@@ -115,7 +111,7 @@ def _users(new: Newcomers, who: Positions, now: datetime.datetime) -> _Users:
     pks, written = new.users.pks.copy(), new.users.written.copy()
     is_new = np.zeros(len(pks), dtype=bool)
     is_new[who] = True
-    is_new &= (pks == 0) & columnar.true(pc.not_equal(new.user_ids, ""))
+    is_new &= (pks == 0) & columnar.true(pc.not_equal(new.drafts.user_ids, ""))
     places = np.flatnonzero(is_new)
     pks[places] = bulk.new_ids("endpoints_endpointuser", len(places))
     written[places] = hashes.microseconds(now)
@@ -123,8 +119,8 @@ def _users(new: Newcomers, who: Positions, now: datetime.datetime) -> _Users:
     rows = bulk.user_rows(
         project_id=new.project_id,
         pks=pks[places],
-        user_ids=new.user_ids.take(taken),
-        documents=new.documents.take(taken),
+        user_ids=new.drafts.user_ids.take(taken),
+        documents=new.drafts.user_documents.take(taken),
         now=now,
     )
     return _Users(pks, written, is_new, rows)

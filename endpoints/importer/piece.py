@@ -11,18 +11,16 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from core.audience import Audience
 from core.sql import id_set, text_array
-from endpoints.importer import bulk, columnar
+from endpoints.importer import bulk
 from endpoints.importer.columnar import Mask, Positions
-from endpoints.importer.columns import ColumnKind
 from endpoints.importer.newcomers import Newcomers, entangled, insert, newcomers
 from endpoints.importer.prepared import Prepared as Prepared
 from endpoints.importer.prepared import is_in, prepare
 from endpoints.importer.scan import Readable
-from endpoints.models import AttributeKind, OptOutEntry
+from endpoints.models import OptOutEntry
 from endpoints.services import catalogue
 from endpoints.writing import addresses
 from endpoints.writing.before import Before
-from endpoints.writing.dates import SAMPLE, look_like_dates
 from endpoints.writing.documents import Item, Refused
 from endpoints.writing.fold import Folded, fold, keys_by_address
 from endpoints.writing.write import Write, Written, is_conflict, write_lines
@@ -30,6 +28,8 @@ from projects.models import Project
 
 _CONFLICTS = 5  # tries, when other writers keep coming between
 _FEW = 1_000  # new endpoints that change no plan
+# Looking up some ten thousand keys takes less time than handing them to another process.
+_ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
 _ANALYZE = """
     ANALYZE (SKIP_LOCKED)
         endpoints_endpoint (id, project_id, endpoint_key, channel_type, address_key, user_id, opt_out, status),
@@ -83,12 +83,14 @@ def import_piece(
     return write_piece(project=project, prepared=prepared, now=now, register=register, keep_before=keep_before)
 
 
-def prepare_piece(*, stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None]) -> Prepared:
+def prepare_piece(
+    *, stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None], expect_new: bool = False
+) -> Prepared:
     """Read a stretch of whole lines: CSV under ``header``, JSON lines when that is empty. Touches no database; any thread may do it.
 
-    ``on_bytes`` is told of progress.
+    ``on_bytes`` is told of progress. ``expect_new`` only says which work is worth doing here.
     """
-    return prepare(stream=stream, header=header, first_line=first_line, on_bytes=on_bytes)
+    return prepare(stream=stream, header=header, first_line=first_line, on_bytes=on_bytes, expect_new=expect_new)
 
 
 def write_piece(
@@ -103,6 +105,8 @@ def write_piece(
     if not register:
         return _find(project, prepared, now)
     addresses.lock_project(project.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE)
     _note_names(project, prepared)
     conflicts = 0
     while True:
@@ -162,7 +166,7 @@ def _divide(project: Project, prepared: Prepared) -> _Division:
     items = [item for item in others.values() if isinstance(item, Item)]
     by_address = is_in(plain.keys, keys_by_address(project_id=project.pk, items=items))
     apart = by_address | ((stored.ids > 0) & ~stored.is_unchanged)
-    new = newcomers(project_id=project.pk, plain=plain, is_new=(stored.ids == 0) & ~apart)
+    new = newcomers(project_id=project.pk, prepared=prepared, is_new=(stored.ids == 0) & ~apart)
     stay = ~entangled(new, others=plain.users.filter(pa.array(apart)))
     apart[new.rows[~stay]] = True
     whole = apart & ~by_address
@@ -213,30 +217,6 @@ def _named(project: Project, *, keys: Collection[str], users: Collection[str]) -
     return id_set(_MEMBERS, {"project": project.pk, "keys": text_array(keys), "users": text_array(sorted(users))})
 
 
-_NAMED_KINDS = {
-    ColumnKind.ATTRIBUTE: AttributeKind.ATTRIBUTE,
-    ColumnKind.USER_ATTRIBUTE: AttributeKind.USER_ATTRIBUTE,
-    ColumnKind.METRIC: AttributeKind.METRIC,
-}
-
-
 def _note_names(project: Project, prepared: Prepared) -> None:
-    """The attribute names that have a value, with a sample of it."""
-    names: dict[AttributeKind, dict[str, list[str]]] = {kind: {} for kind in AttributeKind}
-    for one in prepared.plain.fields if prepared.plain is not None else ():
-        for texts, rows in columnar.values(one) if one.kind in _NAMED_KINDS else ():
-            if len(rows):
-                names[_NAMED_KINDS[one.kind]].setdefault(one.name, []).extend(texts.slice(0, SAMPLE).to_pylist())
-    for item in prepared.others.values():
-        if isinstance(item, Item):
-            for kind, given in ((AttributeKind.ATTRIBUTE, item.attributes), (AttributeKind.USER_ATTRIBUTE, item.user_attributes)):
-                for name, values in given.items():
-                    sample = names[kind].setdefault(name, [])
-                    if values and len(sample) < SAMPLE:
-                        sample.append(values[0])
-            for name in item.metrics:
-                names[AttributeKind.METRIC].setdefault(name, [])
-    catalogue.check_room(project=project, names={kind: set(some) for kind, some in names.items()})
-    for kind, some in names.items():
-        dated = {name: kind != AttributeKind.METRIC and look_like_dates(values) for name, values in some.items()}
-        catalogue.note_names(project=project, kind=kind, names=dated)
+    catalogue.check_room(project=project, names={kind: set(some) for kind, some in prepared.names.items()})
+    catalogue.note_names(project=project, names=prepared.names)

@@ -14,9 +14,12 @@ from django.conf import settings
 from endpoints.importer import columnar, documents
 from endpoints.importer.columnar import Lines, Mask
 from endpoints.importer.columns import Column, ColumnKind, columns_of
+from endpoints.importer.drafts import Drafts, drafts
 from endpoints.importer.items import items_of
+from endpoints.importer.names import named
 from endpoints.importer.rows import read_csv, read_json
 from endpoints.importer.scan import Readable
+from endpoints.models import AttributeKind
 from endpoints.writing import hashes, rules
 from endpoints.writing.documents import Item, Refused
 
@@ -28,7 +31,8 @@ class Prepared:
     """``plain``: lines that are good by themselves and have nothing to do with any other line; the rest stand in ``others``.
 
     ``others`` are in order, by place (0 is the piece's first line); of plain ones in ``plain`` order, ``line_hashes`` tells
-    whether the same line was written before.
+    whether the same line was written before. ``drafts`` of the plain ones, if all were expected to be new; ``names`` that have a
+    value in the piece, and whether their values look like dates.
     """
 
     raw: list[bytes] = field(default_factory=list)
@@ -37,6 +41,8 @@ class Prepared:
     plain: Lines | None = None
     line_hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     others: dict[int, Item | Refused] = field(default_factory=dict)
+    drafts: Drafts | None = None
+    names: dict[AttributeKind, dict[str, bool]] = field(default_factory=dict)
 
     def read(self, place: int) -> Iterator[Item | Refused]:
         """The rows from this line on, one by one."""
@@ -56,7 +62,18 @@ class Prepared:
         return dict(items_of(self.plain.where(mask), raw=self.raw, first_line=self.first_line))
 
 
-def prepare(*, stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None]) -> Prepared:
+def prepare(
+    *, stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None], expect_new: bool = False
+) -> Prepared:
+    """``expect_new``: make drafts, which are in vain where an endpoint is stored already."""
+    prepared = _divided(stream=stream, header=header, first_line=first_line, on_bytes=on_bytes)
+    prepared.names = named(prepared.plain, prepared.others.values())
+    if expect_new and prepared.plain is not None and len(prepared.plain):
+        prepared.drafts = drafts(prepared.plain)
+    return prepared
+
+
+def _divided(*, stream: Readable, header: Sequence[str], first_line: int, on_bytes: Callable[[int], None]) -> Prepared:
     blocks = []
     while block := stream.read(_BLOCK):
         blocks.append(block)

@@ -12,9 +12,13 @@ from endpoints.importer.refusals import FileRefused
 from endpoints.models import AttributeKind, AttributeName
 from projects.models import Project
 
+# Most writes name what is known; those write nothing and lock nothing.
 _UPSERT = """
     INSERT INTO endpoints_attributename AS n (project_id, kind, name, looks_like_date)
-    VALUES (%s, %s, %s, %s)
+    SELECT %(project)s, given.* FROM unnest(%(kinds)s::text[], %(names)s::text[], %(dates)s::boolean[]) AS given (kind, name, is_date)
+     WHERE NOT EXISTS (SELECT 1 FROM endpoints_attributename o
+                        WHERE o.project_id = %(project)s AND (o.kind, o.name, o.looks_like_date) = (given.kind, given.name, given.is_date))
+     ORDER BY 2, 3
     ON CONFLICT (project_id, kind, name) DO UPDATE SET looks_like_date = excluded.looks_like_date
      WHERE n.looks_like_date <> excluded.looks_like_date
 """
@@ -25,11 +29,13 @@ _LOCK_CLASS = 0x7061_6264
 Name = tuple[str, str]  # kind, name
 
 
-def note_names(*, project: Project, kind: AttributeKind, names: Mapping[str, bool]) -> None:
-    """Add names to the catalogue, in sorted order; the value says whether its values look like dates."""
-    with connection.cursor() as cursor:
-        for name in sorted(names):
-            cursor.execute(_UPSERT, [project.pk, kind, name, names[name]])
+def note_names(*, project: Project, names: Mapping[AttributeKind, Mapping[str, bool]]) -> None:
+    """Add names to the catalogue, in sorted order; the values say whether those of an attribute look like dates."""
+    rows = [(str(kind), name, is_date) for kind, some in names.items() for name, is_date in some.items()]
+    if rows:
+        kinds, texts, dates = zip(*rows, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_UPSERT, {"project": project.pk, "kinds": list(kinds), "names": list(texts), "dates": list(dates)})
 
 
 def unknown_names(*, project: Project, names: set[Name]) -> set[Name]:

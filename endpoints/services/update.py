@@ -130,8 +130,9 @@ def _note_names(project: Project, folded: Folded, unknown: set[catalogue.Name]) 
         AttributeKind.USER_ATTRIBUTE: list(folded.users.values()),
         AttributeKind.METRIC: [item.metrics for item in folded.endpoints.values()],
     }
+    found = {}
     for kind, some in maps.items():
         held = {name for values in some for name in values} & {name for one, name in unknown if one == kind}
         texts = {name: [v[0] for values in some if (v := values.get(name)) and kind != AttributeKind.METRIC] for name in held}
-        dated = {name: look_like_dates(values) for name, values in texts.items()}
-        catalogue.note_names(project=project, kind=AttributeKind(kind), names=dated)
+        found[AttributeKind(kind)] = {name: look_like_dates(values) for name, values in texts.items()}
+    catalogue.note_names(project=project, names=found)

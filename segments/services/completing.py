@@ -6,18 +6,14 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from core.audience import Audience
-from core.sql import bigint_array
+from endpoints.eligibility import channel_counts
 from endpoints.importer.piece import refresh_statistics
 from segments.models import ImportJob, JobStatus, ScheduledFile, ScheduledImport, Segment
 from segments.services import segments
-
-_CHANNELS = """
-    SELECT channel_type, count(*) FROM unnest(%s::bigint[]) AS member(id) JOIN endpoints_endpoint USING (id) GROUP BY 1 ORDER BY 1
-"""
 
 
 def complete(*, job: ImportJob, update: Callable[..., None], now: datetime.datetime) -> None:
@@ -62,16 +58,13 @@ def _segment(job: ImportJob, members: Audience, now: datetime.datetime) -> Segme
 def definition(job: ImportJob, members: Audience) -> dict[str, Any]:
     """Pinpoint's SegmentImportResource."""
     connection_ = job.connection
-    with connection.cursor() as cursor:
-        cursor.execute(_CHANNELS, [bigint_array(members)])
-        channels = dict(cursor.fetchall())
     return {
         "Format": job.format,
         "S3Url": job.s3_url or job.upload_name,
         "RoleArn": connection_.role_arn if connection_ else "",
         "ExternalId": connection_.project.public_id if connection_ and connection_.role_arn else "",
         "Size": len(members),
-        "ChannelCounts": channels,
+        "ChannelCounts": channel_counts(project_id=job.project_id, members=members),
         "JobId": job.public_id,
     }
 

@@ -21,6 +21,7 @@ from core.audience import Audience
 from core.sql import bigint_array, id_set, text_array
 from endpoints.importer.piece import PieceResult, Prepared, prepare_piece, refresh_statistics, write_piece
 from endpoints.importer.refusals import FileRefused
+from endpoints.models import Endpoint
 from segments.heartbeat import Heartbeat, LeaseLost
 from segments.models import ImportBefore, ImportJob, ImportPiece, JobStatus, RefusedLine
 from segments.services import completing, preparing, trying
@@ -66,6 +67,7 @@ class Worker:
         self._job, self._clock, self._heartbeat = job, clock, heartbeat
         self._source: Source | None = None
         self._source_until = 0.0
+        self._expect_new = not Endpoint.objects.filter(project=job.project).exists()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="piece")
 
     def carry_on(self) -> None:
@@ -136,7 +138,9 @@ class Worker:
 
         source, key = (StoredSource(), piece.copy_key) if piece.copy_key else (source, self._key(piece))
         with source.open(key, etag=piece.etag, start=piece.start_byte, end=piece.end_byte) as stream:
-            return prepare_piece(stream=stream, header=piece.header, first_line=piece.first_line, on_bytes=on_bytes)
+            return prepare_piece(
+                stream=stream, header=piece.header, first_line=piece.first_line, on_bytes=on_bytes, expect_new=self._expect_new
+            )
 
     def _key(self, piece: ImportPiece) -> str:
         return self._job.upload_key if self._job.source == ImportJob.Source.UPLOAD else piece.file_name
@@ -168,6 +172,7 @@ class Worker:
         with transaction.atomic():
             if not self._job.is_dry_run:
                 result = self._write_piece(prepared, now)
+                self._expect_new = len(result.created) * 2 > result.processed
                 created = result.created
                 self._keep_before(piece, result)
             self._keep_refused(piece, result)

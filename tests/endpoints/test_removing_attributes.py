@@ -28,9 +28,12 @@ def clock() -> Clock:
 @pytest.fixture
 def project() -> Project:
     project = make_project()
-    catalogue.note_names(project=project, kind=AttributeKind.ATTRIBUTE, names={"old_a": False, "old_b": False, "likes": False})
-    catalogue.note_names(project=project, kind=AttributeKind.USER_ATTRIBUTE, names={"old_a": False})
-    catalogue.note_names(project=project, kind=AttributeKind.METRIC, names={"old_a": False, "visits": False})
+    names = {
+        AttributeKind.ATTRIBUTE: {"old_a": False, "old_b": False, "likes": False},
+        AttributeKind.USER_ATTRIBUTE: {"old_a": False},
+        AttributeKind.METRIC: {"old_a": False, "visits": False},
+    }
+    catalogue.note_names(project=project, names=names)
     return project
 
 
