@@ -1,4 +1,4 @@
-"""JSON lines as whole columns: each line parsed, and what its members hold gathered column by column."""
+"""JSON lines as whole columns. Where Arrow can't read them: each line parsed, and what its members hold gathered column by column."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from endpoints.importer import columnar
+from endpoints.importer import columnar, objects
 from endpoints.importer.columnar import Lines, Mask
 from endpoints.importer.columns import ColumnKind
+from endpoints.importer.objects import Gathered
 from endpoints.writing import rules
 
-_TEXTS = {
-    "Id": ColumnKind.ID, "ChannelType": ColumnKind.CHANNEL, "Address": ColumnKind.ADDRESS, "OptOut": ColumnKind.OPT_OUT,
-    "RequestId": ColumnKind.REQUEST_ID,
-}  # fmt: skip
-_IGNORED = {"EndpointStatus", "EffectiveDate", "CohortId", "CreationDate", "ApplicationId"}
 _MAPS = {"Attributes", "Metrics", "Demographic", "Location", "User"}
-_MEMBERS = frozenset(_TEXTS) | _IGNORED | _MAPS
-_NAMES = 300  # attribute names of a piece; with more, its lines are better read one by one
+_MEMBERS = frozenset(objects.TEXTS) | objects.IGNORED | _MAPS
 
 
 def read_columns(raw: Sequence[bytes]) -> tuple[Lines | None, Mask, list[int]]:
     """The lines by columns, which of them are plain, and the places of those that are in no column."""
+    gathered = objects.gather(raw) or _gather(raw)
+    if not len(gathered.places):
+        return None, np.zeros(0, dtype=bool), gathered.left
+    lines, good = columnar.check(gathered.columns, gathered.places)
+    return lines, good, gathered.left
+
+
+def _gather(raw: Sequence[bytes]) -> Gathered:
     left: list[int] = []
     places: list[int] = []
     found: list[dict[str, Any]] = []
-    limit = rules.ENDPOINT_BYTES // 2
     for place, line in enumerate(raw):
         if not line.strip():
             continue
@@ -39,23 +41,22 @@ def read_columns(raw: Sequence[bytes]) -> tuple[Lines | None, Mask, list[int]]:
         except orjson.JSONDecodeError:
             left.append(place)
             continue
-        if type(document) is dict and document.keys() <= _MEMBERS and len(line) < limit and b"\\u0000" not in line:
+        if type(document) is dict and document.keys() <= _MEMBERS and len(line) < objects.LINE_BYTES and b"\\u0000" not in line:
             found.append(document)
             places.append(place)
         else:
             left.append(place)
     gathered = _Gathered(found)
+    if gathered.is_too_wide:
+        return Gathered({}, np.zeros(0, dtype=np.int64), sorted(left + places))
     keep = np.flatnonzero(~gathered.faulty)
     left += np.asarray(places, dtype=np.int64)[gathered.faulty].tolist()
-    if not len(keep) or gathered.is_too_wide:
-        return None, np.zeros(0, dtype=bool), sorted(left + (places if gathered.is_too_wide else []))
     kept = pa.array(keep)
     columns = {
         key: [one.take(kept) for one in some] if isinstance(some, list) else some.take(kept)
         for key, some in gathered.columns.items()
     }
-    lines, good = columnar.check(columns, np.asarray(places, dtype=np.int64)[keep])
-    return lines, good, left
+    return Gathered(columns, np.asarray(places, dtype=np.int64)[keep], sorted(left))
 
 
 class _Gathered:
@@ -65,7 +66,7 @@ class _Gathered:
         self.faulty: Mask = np.zeros(len(found), dtype=bool)
         self.columns: dict[tuple[ColumnKind, str], Any] = {}
         self.is_too_wide = False
-        for member, kind in _TEXTS.items():
+        for member, kind in objects.TEXTS.items():
             self._texts(kind, "", [document.get(member) for document in found])
         people = self._maps(found, "User")
         known = {"UserId", "UserAttributes"}
@@ -92,7 +93,7 @@ class _Gathered:
     def _each(self, kind: ColumnKind, maps: list[dict[str, Any]], take: Any) -> None:
         names: set[str] = set()
         names.update(*maps)
-        if len(names) > _NAMES:
+        if len(names) > objects.NAMES:
             self.is_too_wide = True
             return
         self._mark(maps, lambda one: None not in one.values())

@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from endpoints.facets import reading, rebuilding
+from endpoints.importer import columnar, objects
+from endpoints.importer.items import items_of
 from endpoints.importer.piece import PieceResult, prepare_piece, write_piece
+from endpoints.importer.rows import read_json
 from endpoints.importer.scan import scan
 from endpoints.models import Endpoint, EndpointUser, OptOutEntry
 from projects.models import Project
@@ -168,3 +171,63 @@ def test_plain_lines_take_the_way_of_columns_and_a_file_again_is_known_by_its_ha
     assert (len(second.created), len(second.changed), second.unchanged) == (0, 0, 30)
     assert second.members == first.members
     assert Endpoint.objects.filter(project=project, line_hash=None).count() == 0
+
+
+_names = st.sampled_from(["a", "b", "이름", 'say "hi"', "", "n" * 51, "Id", "EffectiveDate"])
+_values = st.one_of(st.sampled_from(["", "x", "김", 'say "hi"', "tab\t", "{}", "[[", "null", "y" * 101]), st.text(max_size=3))
+_lists = st.dictionaries(_names, st.one_of(st.lists(_values, max_size=3), _values, st.none()), max_size=3)
+_places = st.sampled_from(["Country", "Latitude", "City", "Town"])
+_person = st.fixed_dictionaries({}, optional={"UserId": _values, "UserAttributes": _lists, "Name": _values})
+_document = st.fixed_dictionaries(
+    {"Id": _values, "ChannelType": st.sampled_from(["EMAIL", "SMS", "x"]), "Address": st.just("a@example.com")},
+    optional={
+        "OptOut": st.sampled_from(["ALL", "NONE", "", 1]), "EffectiveDate": _values, "CohortId": st.sampled_from(["1", 1, True]),
+        "Attributes": _lists, "User": _person, "Place": _values,
+        "Metrics": st.dictionaries(_names, st.one_of(st.floats(), st.integers(), st.booleans(), _values), max_size=2),
+        "Location": st.dictionaries(_places, st.one_of(_values, st.integers()), max_size=2),
+    },
+)  # fmt: skip
+_odd = st.one_of(
+    _document.map(json.dumps), _document.map(lambda one: json.dumps(one, ensure_ascii=False)),
+    st.sampled_from(
+        ['{"Id": "x"} {"Id": "y"}', '{"Id": "x", "Id": "y"}', '{"Id": "x"', "[]", "1", '{"Id": "\\ud800"}', '{"\\u0049d": "x"}', "{}",
+         " {}", '{"Zzz": ' + "[" * 3000 + "]" * 3000 + "}", '{"Attributes": {"a": ["x", {"b": 1}]}}', "", "  ", "\ufeff{}"]
+    ),
+)  # fmt: skip
+_ORDINARY = [
+    json.dumps({"Id": f"e{n}", "ChannelType": "EMAIL", "Address": f"e{n}@example.com", "Attributes": {"a": ["x", "김"]},
+                "Metrics": {"m": n / 8}, "Location": {"Latitude": 37, "Country": "KR"}, "User": {"UserId": f"u{n}"}})
+    for n in range(120)
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(odd=st.lists(_odd, max_size=3), place=st.integers(0, 120))
+def test_json_lines_read_by_columns_say_what_they_say_one_by_one(odd: list[str], place: int) -> None:
+    raw = [line.encode() for line in (*_ORDINARY[:place], *odd, *_ORDINARY[place:])]
+    gathered = objects.gather(raw)
+    if gathered is None:
+        assert odd  # ordinary lines alone are read by columns
+        return
+    lines, good = columnar.check(gathered.columns, gathered.places)
+    items = items_of(lines.where(good), raw=raw, first_line=1)
+    assert items == {at: next(read_json([raw[at].decode() + "\n"], first_line=at + 1)) for at in items}
+    assert len(items) >= len(_ORDINARY)
+    blank = [at for at, line in enumerate(raw) if not line.strip()]
+    assert sorted([*gathered.places.tolist(), *gathered.left, *blank]) == list(range(len(raw)))
+
+
+def test_names_that_the_first_lines_lack_are_learnt_and_too_many_left_to_other_readers() -> None:
+    late = [
+        json.dumps({"Id": f"l{n}", "ChannelType": "EMAIL", "Address": "l@example.com", "Attributes": {"late": ["x"]}})
+        for n in range(9)
+    ]
+    raw = [line.encode() for line in (*_ORDINARY[:101], *late)]
+    gathered = objects.gather(raw)
+    assert gathered is not None
+    assert len(gathered.places) == 110
+
+    wide = [
+        json.dumps({"Id": "w", "Attributes": {f"a{n}": ["x"] for n in range(250)}, "Metrics": {f"m{n}": 1 for n in range(51)}})
+    ]
+    assert objects.gather([line.encode() for line in wide * 9]) is None
