@@ -23,8 +23,8 @@ class Sender(models.Model):
     name = models.CharField(_("name"), max_length=64, blank=True)
     address = models.EmailField(_("address"))
     verified_at = models.DateTimeField(null=True, blank=True)
-    token_hash = models.CharField(max_length=64, blank=True)  # of the newest mailed link
-    token_expires_at = models.DateTimeField(null=True, blank=True)
+    token_hash = models.CharField(max_length=64, blank=True)  # of the newest mailed link, used or not
+    token_expires_at = models.DateTimeField(null=True, blank=True)  # None: it was used
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 

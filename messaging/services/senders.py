@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 import hashlib
 import secrets
+import zoneinfo
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.errors import Refusal
@@ -22,6 +26,10 @@ LINK_VALID = datetime.timedelta(hours=24)
 
 class SenderRefused(Refusal):
     """The sender was not added, verified or mailed."""
+
+
+class LinkUsed(SenderRefused):
+    """The link verified its sender already."""
 
 
 def add_sender(*, project: Project, actor: User | None, name: str, address: str, now: datetime.datetime) -> Sender:
@@ -59,19 +67,45 @@ def send_verification(*, sender: Sender, now: datetime.datetime) -> None:
 def verify_sender(*, token: str, now: datetime.datetime) -> Sender:
     """Verify the sender whose link this is, once; raises ``SenderRefused``."""
     with transaction.atomic():
-        sender = (
-            Sender.objects.select_for_update(of=("self",)).select_related("project")
-            .filter(token_hash=_hash(token), token_expires_at__gt=now, project__deleted_at=None)
-            .first()
-        )  # fmt: skip
+        sender = _of_link(token).select_for_update(of=("self",)).first()
         if sender is None:
             raise SenderRefused(_("This link is no longer valid. Ask for a new one on the senders page."))
+        _check_usable(sender, now)
         sender.verified_at = now
-        sender.token_hash = ""
-        sender.token_expires_at = None
-        sender.save(update_fields=["verified_at", "token_hash", "token_expires_at"])
+        sender.token_expires_at = None  # the hash stays, so that the link says later that it was used
+        sender.save(update_fields=["verified_at", "token_expires_at"])
         audit.record(project=sender.project, actor=None, verb="sender.verified", target=sender, now=now, address=sender.address)
     return sender
+
+
+def check_link(*, token: str, now: datetime.datetime) -> None:
+    """Raise ``SenderRefused`` with what there is to say about a link that can't verify any more; changes nothing."""
+    sender = _of_link(token).first()
+    if sender is None:
+        raise SenderRefused(_("This link is no longer valid. Ask for a new one on the senders page."))
+    _check_usable(sender, now)
+
+
+def _of_link(token: str) -> QuerySet[Sender]:
+    return Sender.objects.select_related("project").filter(token_hash=_hash(token), project__deleted_at=None)
+
+
+def _check_usable(sender: Sender, now: datetime.datetime) -> None:
+    given = {"address": sender.address}
+    if sender.token_expires_at is None:
+        given["at"] = _instant(sender, sender.verified_at)
+        raise LinkUsed(_("%(address)s was confirmed with this link on %(at)s already. There is nothing left to do.") % given)
+    if sender.token_expires_at <= now:
+        given["at"] = _instant(sender, sender.token_expires_at)
+        raise SenderRefused(_("This link for %(address)s expired on %(at)s. Ask for a new one on the senders page.") % given)
+
+
+def _instant(sender: Sender, at: datetime.datetime | None) -> str:
+    """An instant on the clock of the project: whoever opens the link need not be logged in."""
+    if at is None:
+        return "–"
+    zone = zoneinfo.ZoneInfo(sender.project.time_zone)
+    return f"{date_format(timezone.localtime(at, zone), 'DATETIME_FORMAT')} ({sender.project.time_zone})"
 
 
 def delete_sender(*, sender: Sender, actor: User, now: datetime.datetime) -> None:

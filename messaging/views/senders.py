@@ -58,11 +58,14 @@ def delete_sender(request: HttpRequest, project_id: str, sender_id: int) -> Http
 
 
 def verify_sender(request: HttpRequest, token: str) -> HttpResponse:
-    """The mailed link: a page with a button, so that a link scanner verifies nothing."""
-    if request.method != "POST":
-        return render(request, "messaging/verify_sender.html", {})
+    """The mailed link: a page with a button, so that a link scanner verifies nothing; or why the link can't any more."""
     try:
+        if request.method != "POST":
+            senders.check_link(token=token, now=clock.now())
+            return render(request, "messaging/verify_sender.html", {})
         sender = senders.verify_sender(token=token, now=clock.now())
+    except senders.LinkUsed as used:
+        return render(request, "messaging/verify_sender.html", {"used": used.message}, status=410)
     except Refusal as refusal:
         return render(request, "messaging/verify_sender.html", {"refusal": refusal.message}, status=404)
     return render(request, "messaging/verify_sender.html", {"sender": sender})

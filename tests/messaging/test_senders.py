@@ -49,7 +49,7 @@ def test_the_button_behind_the_link_verifies_and_the_link_alone_does_not(mailout
     assert not is_verified()
     assert Client().post(link).status_code == 200
     assert is_verified()
-    assert Client().post(link).status_code == 404
+    assert Client().post(link).status_code == 410
 
 
 def test_the_link_ends_after_24_hours(mailoutbox: list[Any]) -> None:
@@ -98,3 +98,20 @@ def test_a_viewer_and_a_stranger_add_no_sender(mailoutbox: list[Any]) -> None:
     assert logged_in(make_project().created_by).post(path, data).status_code == 404
     assert not Sender.objects.exists()
     assert mailoutbox == []
+
+
+def test_a_link_that_was_used_or_ended_says_so_before_any_click(mailoutbox: list[Any]) -> None:
+    with time_machine.travel(NOW, tick=False):
+        used, expired = added(make_project(), mailoutbox), added(make_project(), mailoutbox)
+        Client().post(used)
+    client = Client(headers={"accept-language": "en"})
+    with time_machine.travel(NOW + datetime.timedelta(days=2), tick=False):
+        pages = [client.get(link) for link in (used, expired, expired[:-4] + "abc/")]
+
+    said = [page.content.decode() for page in pages]
+    assert f"{ADDRESS} was confirmed with this link on Nov. 24, 2026, 10 a.m. (Asia/Seoul) already." in said[0]
+    assert f"This link for {ADDRESS} expired on Nov. 25, 2026, 10 a.m. (Asia/Seoul). Ask for a new one" in said[1]
+    assert "This link is no longer valid. Ask for a new one" in said[2]
+    assert [page.status_code for page in pages] == [410, 404, 404]
+    assert not any('<form method="post"><input' in text for text in said)
+    assert Sender.objects.filter(verified_at=None).count() == 1
