@@ -7,6 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.audience import Audience
@@ -20,6 +22,14 @@ from segments.models import Segment, SegmentType, SegmentVersion
 
 class SegmentNotEditable(Refusal):
     """The segment is an imported one, or deleted."""
+
+
+class SegmentChanged(Refusal):
+    """There is a newer version than the one that the change was made from. ``version``: the newest, to save over knowingly."""
+
+    def __init__(self, message: object, version: int) -> None:
+        super().__init__(message)
+        self.version = version
 
 
 class SegmentInUse(Refusal):
@@ -57,9 +67,19 @@ def create_segment(
 
 
 def update_segment(
-    *, segment: Segment, actor: User | None, document: dict[str, Any], name: str, now: datetime.datetime
+    *,
+    segment: Segment,
+    actor: User | None,
+    document: dict[str, Any],
+    name: str,
+    now: datetime.datetime,
+    base_version: int | None = None,
 ) -> Segment:
-    """The next version of a dynamic segment. Raises ``DefinitionRefused`` or ``SegmentNotEditable``."""
+    """The next version of a dynamic segment. Raises ``DefinitionRefused`` or ``SegmentNotEditable``.
+
+    ``base_version``: the version that the change was made from (None: save over whatever is there). Raises ``SegmentChanged`` when
+    there is a newer one that says something else; two at once: one waits for the other, and is refused.
+    """
     definition = parse_document(document)
     with transaction.atomic():
         locked = Segment.objects.select_for_update(of=("self",)).select_related("project").get(pk=segment.pk)
@@ -69,6 +89,7 @@ def update_segment(
             )
         sources.check(project_id=locked.project_id, definition=definition, segment_id=locked.public_id)
         document = _with_tags(locked, document)
+        _check_unchanged(locked, base_version, name, document, actor)
         locked.version += 1
         locked.name = name
         locked.updated_at = now
@@ -76,6 +97,22 @@ def update_segment(
         SegmentVersion.objects.create(segment=locked, version=locked.version, document=document, created_by=actor, created_at=now)
         audit.record(project=locked.project, actor=actor, verb="segment.changed", target=locked, now=now, version=locked.version)
     return locked
+
+
+def _check_unchanged(locked: Segment, base_version: int | None, name: str, document: dict[str, Any], actor: User | None) -> None:
+    if base_version is None or base_version == locked.version:
+        return
+    newest = locked.versions.select_related("created_by").get(version=locked.version)
+    if (locked.name, newest.document) == (name, document):
+        return
+    given = {"at": date_format(timezone.localtime(newest.created_at), "DATETIME_FORMAT"), "who": str(newest.created_by)}
+    if newest.created_by is None:
+        sentence = _("The segment was changed on %(at)s, after this page was loaded.")
+    elif newest.created_by == actor:
+        sentence = _("You changed the segment in another window on %(at)s, after this page was loaded.")
+    else:
+        sentence = _("%(who)s changed the segment on %(at)s, after this page was loaded.")
+    raise SegmentChanged(sentence % given, locked.version)
 
 
 def _with_tags(segment: Segment, document: dict[str, Any]) -> dict[str, Any]:

@@ -72,23 +72,36 @@ def edit_segment(request: HttpRequest, project_id: str, segment_id: str) -> Http
     if segment.segment_type == SegmentType.IMPORT:
         return redirect("segments:show-segment", project_id, segment_id)
     form = SegmentForm(request.POST or None, initial={"name": segment.name})
+    said: dict[str, Any] = {"base": _number(request.POST.get("base", "")) or segment.version}
     if form.is_valid():
+        base = _number(request.POST.get("over", "")) or _number(request.POST.get("base", ""))
         try:
-            segments.update_segment(segment=segment, actor=access.user, now=clock.now(), **form.cleaned_data)
+            segments.update_segment(segment=segment, actor=access.user, now=clock.now(), base_version=base, **form.cleaned_data)
+        except segments.SegmentChanged as changed:
+            said["collision"] = changed
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
             messages.success(request, _("A new version is saved."))
             return redirect("segments:show-segment", project_id, segment_id)
-    return _edit_page(request, access, form, queries.segment_version(segment=segment).document, segment)
+    return _edit_page(request, access, form, queries.segment_version(segment=segment).document, segment, **said)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _edit_page(
-    request: HttpRequest, access: Access, form: SegmentForm, document: dict[str, Any], segment: Segment | None
+    request: HttpRequest,
+    access: Access,
+    form: SegmentForm,
+    document: dict[str, Any],
+    segment: Segment | None,
+    **said: Any,
 ) -> HttpResponse:
     kept = form.cleaned_data.get("document") if form.is_bound else None
     made = builder.segment_builder(project=access.project, document=kept or document, own_id=segment.public_id if segment else "")
-    return render(request, "segments/segment_edit.html", {"form": form, "builder": made, "segment": segment})
+    return render(request, "segments/segment_edit.html", {"form": form, "builder": made, "segment": segment} | said)
 
 
 def show_segment(request: HttpRequest, project_id: str, segment_id: str) -> HttpResponse:

@@ -177,3 +177,25 @@ def test_two_imports_that_extend_a_segment_both_do(project: Project) -> None:
 
     segment.refresh_from_db()
     assert (segment.version, members(segment)) == (3, set(ids))
+
+
+def test_a_segment_that_was_changed_meanwhile_is_not_saved_over_unless_asked_for() -> None:
+    project = make_project()
+    client = logged_in(project.created_by)
+    segment = segments.create_segment(project=project, actor=None, name="등급", document={}, now=NOW)
+    edit = reverse("segments:edit-segment", args=[project.public_id, segment.public_id])
+    client.post(edit, {"name": "그들의", "document": "{}", "base": 1})
+
+    refused = client.post(edit, {"name": "나의", "document": "{}", "base": 1}, headers={"accept-language": "en"})
+    segment.refresh_from_db()
+    before = (segment.version, segment.name)
+    kept = client.post(edit, {"name": "나의", "document": "{}", "base": 1, "over": 2})
+    segment.refresh_from_db()
+
+    text = refused.content.decode()
+    assert "You changed the segment in another window on" in text
+    assert 'value="나의"' in text
+    assert before == (2, "그들의")
+    assert kept.status_code == 302
+    assert (segment.version, segment.name) == (3, "나의")
+    assert 'name="base" value="3"' in client.get(edit).content.decode()
