@@ -94,14 +94,27 @@ class MessageForm(StyledForm):
         return subject
 
     def clean_defaults(self) -> dict[str, str]:
-        found = {}
-        for line in str(self.cleaned_data["defaults"]).splitlines():
-            name, is_there, value = line.partition("=")
-            if line.strip() and not is_there:
-                raise forms.ValidationError(_("“%(line)s” has no “=”.") % {"line": line[:60]})
-            if name.strip():
-                found[name.strip().strip("{}").strip()] = value.strip()
+        found, wrong = read_defaults(str(self.cleaned_data["defaults"]))
+        if wrong:
+            raise forms.ValidationError(_("“%(line)s” has no “=”.") % {"line": wrong[:60]})
         return found
+
+    def typed(self) -> dict[str, str]:
+        """What stands in the fields, accepted or not."""
+        accepted = {} if self.errors else self.cleaned_data | {"defaults": self["defaults"].value()}
+        return {name: str(accepted.get(name, self[name].value()) or "") for name in self.fields}
+
+
+def read_defaults(text: str) -> tuple[dict[str, str], str]:
+    """The default of each variable, and the last line that says none."""
+    found, wrong = {}, ""
+    for line in text.splitlines():
+        name, is_there, value = line.partition("=")
+        if line.strip() and not is_there:
+            wrong = line
+        elif name.strip():
+            found[name.strip().strip("{}").strip()] = value.strip()
+    return found, wrong
 
 
 class WallClockField(forms.DateTimeField):

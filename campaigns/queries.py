@@ -19,6 +19,7 @@ from core.audience import Audience
 from endpoints.queries import endpoint_rows
 from messaging.rendering import TemplateError, compile_content
 from projects.models import Project
+from segments.models import Segment
 from segments.ports import SegmentPin, SegmentUser
 
 _REACHED = {"opened": EventKind.EMAIL_OPEN, "clicked": EventKind.EMAIL_CLICK, "unsubscribed": EventKind.EMAIL_UNSUBSCRIBE}
@@ -278,3 +279,12 @@ def fates(*, campaign: Campaign, endpoint_id: int) -> list[Fate]:
         text = _ends(run=run, wanted=Audience([endpoint_id])).get(endpoint_id, otherwise)
         found.append(Fate(occurrence_at=run.occurrence_at, text=text))
     return found
+
+
+def own_segment(*, campaign: Campaign) -> Segment | None:
+    """The segment that was filtered inside the wizard, if that is the way chosen last."""
+    document = campaign.document
+    if document.get("Pabal", {}).get("SegmentIds") or not document.get("SegmentId"):
+        return None
+    found = Segment.objects.filter(project=campaign.project, public_id=document["SegmentId"], deleted_at=None, is_listed=False)
+    return found.select_related("project").first()

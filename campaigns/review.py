@@ -47,6 +47,22 @@ def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
     return sorted(found, key=lambda finding: not finding.is_error)
 
 
+def message_findings(*, campaign: Campaign) -> list[Finding]:
+    """What there is to say about the message alone, errors first."""
+    return sorted(_message(campaign), key=lambda finding: not finding.is_error)
+
+
+def schedule_error(*, plan: schedule.Schedule, now: datetime.datetime) -> Finding | None:
+    """Why a schedule allows no run at all, if it does not; ``code`` says whether its start or its end is to be mended."""
+    if plan.end is not None and plan.end <= plan.start and not plan.is_immediate:
+        return _error("end_before_start", _("The end is before the start."), "schedule")
+    if _coming(plan, now):
+        return None
+    if plan.end is not None:
+        return _error("end_past", _("The end leaves no run in the future. Choose a later end."), "schedule")
+    return _error("past", _("The start is in the past. Choose a later time, or “Now”."), "schedule")
+
+
 def _error(code: str, message: str, step: str) -> Finding:
     return Finding(is_error=True, code=code, message=message, step=step)
 
@@ -129,18 +145,12 @@ def _schedule(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
 
 
 def _plan(plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:
-    if plan.end is not None and plan.end <= plan.start:
-        yield _error("end_before_start", _("The end is before the start."), "schedule")
+    error = schedule_error(plan=plan, now=now)
+    if error is not None:
+        yield error
         return
-    if plan.is_local:
-        coming = schedule.upcoming(plan, after=now - datetime.timedelta(hours=26), limit=5)
-        walls = [occurrence.wall for occurrence in coming]
-    else:
-        coming = schedule.upcoming(plan, after=now - datetime.timedelta(seconds=1), limit=5)
-        walls = [occurrence.at.astimezone(_KOREA).replace(tzinfo=None) for occurrence in coming]
-    if not coming:
-        yield _error("past", _("The start is in the past. Choose a later time, or “Now”."), "schedule")
-        return
+    coming = _coming(plan, now)
+    walls = [one.wall if plan.is_local else one.at.astimezone(_KOREA).replace(tzinfo=None) for one in coming]
     night = next((wall for wall in walls if wall.hour >= _NIGHT_FROM or wall.hour < _NIGHT_TO), None)
     if night is not None:
         yield _warning(
@@ -149,3 +159,9 @@ def _plan(plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:
             % {"time": date_format(night, "H:i")},
             "schedule",
         )
+
+
+def _coming(plan: schedule.Schedule, now: datetime.datetime) -> list[schedule.Occurrence]:
+    """The next five runs; one in local time that has begun in the east is still to come in the west."""
+    begun = datetime.timedelta(hours=26) if plan.is_local else datetime.timedelta(seconds=1)
+    return schedule.upcoming(plan, after=now - begun, limit=5)

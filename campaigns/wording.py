@@ -22,6 +22,13 @@ class Moment:
     utc: str
 
 
+def step_labels() -> dict[str, str]:
+    """The wizard's steps as its navigation names them."""
+    return {
+        "name": _("Name"), "segment": _("Segment"), "message": _("Message"), "schedule": _("Time"), "review": _("Review"),
+    }  # fmt: skip
+
+
 def sentence(plan: schedule.Schedule) -> str:
     """When it runs, in one sentence."""
     names = {

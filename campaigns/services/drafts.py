@@ -1,4 +1,4 @@
-"""Making and changing a campaign before it is launched. Each save is a version."""
+"""Making a campaign, from nothing or from another one. Each save is a version."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, CampaignState, CampaignVersion
+from campaigns.models import Campaign, CampaignVersion
 from core.errors import Refusal
 from projects.models import Project, User
 from projects.services import audit
@@ -27,23 +26,8 @@ def create_campaign(
         campaign = Campaign.objects.create(
             project=project, name=name, document=document, created_by=actor, created_at=now, updated_at=now
         )
-        _keep_version(campaign, actor, now)
+        keep_version(campaign=campaign, actor=actor, now=now)
         audit.record(project=project, actor=actor, verb="campaign.created", target=campaign, now=now, name=name)
-    return campaign
-
-
-def save_draft(
-    *, campaign: Campaign, actor: User | None, document: dict[str, Any], now: datetime.datetime, name: str | None = None
-) -> Campaign:
-    """Save a draft's definition; raises ``CampaignRefused`` once it is launched."""
-    with transaction.atomic():
-        changes = {"document": document, "updated_at": now, "version": F("version") + 1}
-        if name is not None:
-            changes["name"] = name
-        if not Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT).update(**changes):
-            raise CampaignRefused(_("This campaign was launched and can't be changed any more. Duplicate it instead."))
-        campaign.refresh_from_db()
-        _keep_version(campaign, actor, now)
     return campaign
 
 
@@ -53,7 +37,8 @@ def duplicate_campaign(*, campaign: Campaign, actor: User, now: datetime.datetim
     return create_campaign(project=campaign.project, actor=actor, name=name[:128], document=campaign.document, now=now)
 
 
-def _keep_version(campaign: Campaign, actor: User | None, now: datetime.datetime) -> None:
+def keep_version(*, campaign: Campaign, actor: User | None, now: datetime.datetime) -> None:
+    """Keep what the campaign says now as its newest version."""
     CampaignVersion.objects.create(
         campaign=campaign,
         version=campaign.version,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import forms, review, schedule, wording
+from campaigns import forms, parts, queries, review, schedule, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
-from campaigns.services import drafts, launch, test_send
+from campaigns.services import drafts, launch, steps, test_send
 from campaigns.views.access import campaign_or_404
 from core import clock, keyset
 from core.errors import Refusal
@@ -29,15 +32,8 @@ from segments import builder, evaluation
 from segments import queries as segment_queries
 from segments import wording as segment_wording
 from segments.models import Segment
-from segments.services import segments
 
-STEPS = ("name", "segment", "message", "schedule", "review")
-
-
-def _step_labels() -> dict[str, str]:
-    return {
-        "name": _("Name"), "segment": _("Segment"), "message": _("Message"), "schedule": _("Time"), "review": _("Review"),
-    }  # fmt: skip
+_SCHEDULE_FIELDS = {"past": "start", "end_before_start": "end", "end_past": "end"}
 
 
 def create_campaign(request: HttpRequest, project_id: str) -> HttpResponse:
@@ -54,7 +50,7 @@ def create_campaign(request: HttpRequest, project_id: str) -> HttpResponse:
 
 def edit_campaign(request: HttpRequest, project_id: str, campaign_id: str, step: str) -> HttpResponse:
     access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
-    if step not in STEPS:
+    if step not in parts.STEPS:
         raise Http404
     if not campaign.is_draft:
         return redirect("campaigns:show-campaign", project_id, campaign_id)
@@ -63,7 +59,7 @@ def edit_campaign(request: HttpRequest, project_id: str, campaign_id: str, step:
 
 def _steps(campaign: Campaign | None, current: str) -> list[dict[str, Any]]:
     """The navigation: each step, and whether something is missing in it."""
-    labels = _step_labels()
+    labels = wording.step_labels()
     wrong = (
         {finding.step for finding in review.findings(campaign=campaign, now=clock.now()) if finding.is_error}
         if campaign
@@ -77,102 +73,84 @@ def _steps(campaign: Campaign | None, current: str) -> list[dict[str, Any]]:
             "is_current": key == current,
             "is_done": campaign is not None and key != "review" and key not in wrong,
         }
-        for number, key in enumerate(STEPS, start=1)
+        for number, key in enumerate(parts.STEPS, start=1)
     ]
 
 
 def _page(request: HttpRequest, campaign: Campaign, step: str, **context: Any) -> HttpResponse:
-    context |= {"campaign": campaign, "steps": _steps(campaign, step), "step": step}
+    base = _number(request.POST.get("base", "")) or campaign.version
+    context |= {"campaign": campaign, "steps": _steps(campaign, step), "step": step, "base": base}
     return render(request, f"campaigns/step_{step}.html", context)
 
 
-def _save(access: Access, campaign: Campaign, document: dict[str, Any], *, name: str | None = None) -> None:
-    drafts.save_draft(campaign=campaign, actor=access.user, document=document, name=name, now=clock.now())
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _base(request: HttpRequest) -> int | None:
+    """The version that a save is made from: the page's own, or the one that somebody was told of and chose to save over."""
+    return _number(request.POST.get("over", "")) or _number(request.POST.get("base", ""))
+
+
+def _refused(
+    access: Access, campaign: Campaign, step: str, form: BaseForm, part: parts.Part, request: HttpRequest
+) -> dict[str, Any] | None:
+    """Save a step. None: it is saved; else what the page is to say, above what was typed."""
+    try:
+        steps.save_step(campaign=campaign, actor=access.user, step=step, part=part, now=clock.now(), base_version=_base(request))
+    except steps.StepChanged as changed:
+        return {"collision": changed}
+    except Refusal as refusal:
+        form.add_error(None, refusal.message)
+        return {}
+    return None
 
 
 def _next(request: HttpRequest, campaign: Campaign, step: str) -> HttpResponse:
-    following = step if "stay" in request.POST else STEPS[STEPS.index(step) + 1]
+    following = step if "stay" in request.POST else parts.STEPS[parts.STEPS.index(step) + 1]
     return redirect("campaigns:edit-campaign", campaign.project.public_id, campaign.public_id, following)
-
-
-def _with(campaign: Campaign, *, pabal: dict[str, Any], **members: Any) -> dict[str, Any]:
-    document: dict[str, Any] = campaign.document | members
-    return document | {"Pabal": campaign.document.get("Pabal", {}) | pabal}
 
 
 def _name(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     pabal = campaign.document.get("Pabal", {})
     form = forms.NameForm(request.POST or None, initial={"name": campaign.name, "description": pabal.get("Description", "")})
+    said: dict[str, Any] | None = {}
     if form.is_valid():
-        _save(
-            access,
-            campaign,
-            _with(campaign, pabal={"Description": form.cleaned_data["description"]}),
-            name=form.cleaned_data["name"],
-        )
-        return _next(request, campaign, "name")
-    return _page(request, campaign, "name", form=form)
+        part = parts.Part(members={}, pabal={"Description": form.cleaned_data["description"]}, name=form.cleaned_data["name"])
+        said = _refused(access, campaign, "name", form, part, request)
+        if said is None:
+            return _next(request, campaign, "name")
+    return _page(request, campaign, "name", form=form, **(said or {}))
 
 
 def _segment(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
-    pabal = campaign.document.get("Pabal", {})
-    own = _own_segment(campaign)
+    own = queries.own_segment(campaign=campaign)
     initial = {
         "way": "filter" if own else "existing",
-        "segments": pabal.get("SegmentIds", []),
+        "segments": campaign.document.get("Pabal", {}).get("SegmentIds", []),
         "holdout": campaign.document.get("HoldoutPercent", 0),
     }
     form = forms.SegmentStepForm(request.POST or None, initial=initial, project=access.project)
+    said: dict[str, Any] = {}
     if form.is_valid():
+        values = form.cleaned_data
+        is_existing = values["way"] == "existing"
         try:
-            segment_id, chosen = _chosen_segment(access, campaign, form.cleaned_data, own)
+            steps.save_segment_step(
+                campaign=campaign, actor=access.user, chosen=values["segments"] if is_existing else [],
+                definition=None if is_existing else values["document"], holdout=values["holdout"] or 0, now=clock.now(),
+                base_version=_base(request),
+            )  # fmt: skip
+        except steps.StepChanged as changed:
+            said = {"collision": changed}
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
-            document = _with(
-                campaign, pabal={"SegmentIds": chosen}, SegmentId=segment_id, HoldoutPercent=form.cleaned_data["holdout"] or 0
-            )
-            document.pop("SegmentVersion", None)
-            _save(access, campaign, document)
             return _next(request, campaign, "segment")
     document = segment_queries.segment_version(segment=own).document if own else {}
-    made = builder.segment_builder(project=access.project, document=document)
-    return _page(request, campaign, "segment", form=form, builder=made, counts=_counts(campaign))
-
-
-def _own_segment(campaign: Campaign) -> Segment | None:
-    """The segment that was filtered inside this wizard, if that is the way chosen last."""
-    pabal = campaign.document.get("Pabal", {})
-    if pabal.get("SegmentIds") or not campaign.document.get("SegmentId"):
-        return None
-    found = Segment.objects.filter(
-        project=campaign.project, public_id=campaign.document["SegmentId"], deleted_at=None, is_listed=False
-    )
-    return found.select_related("project").first()
-
-
-def _chosen_segment(access: Access, campaign: Campaign, values: dict[str, Any], own: Segment | None) -> tuple[str, list[str]]:
-    """The id of the segment to send to, and the ids that were ticked (several become one unlisted segment)."""
-    now = clock.now()
-    chosen: list[str] = values["segments"]
-    if values["way"] == "existing" and len(chosen) == 1:
-        return chosen[0], chosen
-    if values["way"] == "existing":
-        document = _any_of(chosen)
-    else:
-        document, chosen = values["document"], []
-        if own is not None:
-            segments.update_segment(segment=own, actor=access.user, document=document, name=own.name, now=now)
-            return own.public_id, []
-    made = segments.create_segment(
-        project=access.project, actor=access.user, name=campaign.name, document=document, now=now, is_listed=False
-    )
-    return made.public_id, chosen
-
-
-def _any_of(segment_ids: list[str]) -> dict[str, Any]:
-    group = {"SourceSegments": [{"Id": one} for one in segment_ids], "SourceType": "ANY", "Type": "ALL", "Dimensions": []}
-    return {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+    typed = form.cleaned_data.get("document") if form.is_bound else None
+    made = builder.segment_builder(project=access.project, document=typed if isinstance(typed, dict) else document)
+    return _page(request, campaign, "segment", form=form, builder=made, counts=_counts(campaign), **said)
 
 
 def count_segments(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
@@ -182,7 +160,9 @@ def count_segments(request: HttpRequest, project_id: str, campaign_id: str) -> H
     context: dict[str, Any] = {}
     if chosen:
         try:
-            context["counts"] = segment_queries.document_counts(project=access.project, document=_any_of(chosen), now=clock.now())
+            context["counts"] = segment_queries.document_counts(
+                project=access.project, document=steps.any_of(chosen), now=clock.now()
+            )
         except Refusal as refusal:
             context["refusal"] = refusal.message
     return render(request, "campaigns/_chosen.html", context)
@@ -215,27 +195,42 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
     senders = messaging_queries.usable_senders(project=access.project)
     choices = [(sender.address, str(sender)) for sender in senders]
     form = forms.MessageForm(request.POST or None, initial=_message_initial(campaign), senders=choices)
-    if form.is_valid():
-        values = form.cleaned_data
-        shown = {sender.address: sender.header for sender in senders}
-        email = {
-            "FromAddress": shown.get(values["sender"], ""), "Title": values["subject"], "HtmlBody": values["html"], "Body": values["text"],
-        }  # fmt: skip
-        pabal = {"Preheader": values["preheader"], "DefaultSubstitutions": values["defaults"]}
-        document = _with(campaign, pabal=pabal, MessageConfiguration={"EmailMessage": email})
+    said: dict[str, Any] | None = {}
+    typed = _typed_message(form, {sender.address: sender.header for sender in senders}) if form.is_bound else None
+    if typed is not None and form.is_valid():
         try:
-            compile_content(content_of({"Message": email, "Pabal": pabal}))
+            compile_content(content_of({"Message": typed.members["MessageConfiguration"]["EmailMessage"], "Pabal": typed.pabal}))
         except TemplateError as error:
             form.add_error(error.part if error.part in form.fields else None, error.message)
         else:
-            _save(access, campaign, document)
-            return _next(request, campaign, "message")
-    found = [finding for finding in review.findings(campaign=campaign, now=clock.now()) if finding.step == "message"]
+            said = _refused(access, campaign, "message", form, typed, request)
+            if said is None:
+                return _next(request, campaign, "message")
     return _page(
-        request, campaign, "message", form=form, has_senders=bool(senders),
-        findings=found if campaign.document.get("MessageConfiguration") else [],
+        request, campaign, "message", form=form, has_senders=bool(senders), findings=_message_findings(campaign, typed),
         names=forms.message_names(review.known_names(campaign)), test_form=forms.TestSendForm(), member=_member(request, campaign),
+        **(said or {}),
     )  # fmt: skip
+
+
+def _typed_message(form: forms.MessageForm, headers: dict[str, str]) -> parts.Part:
+    """The message as it stands in the form, accepted or not."""
+    values = form.typed()
+    email = {
+        "FromAddress": headers.get(values["sender"], ""), "Title": values["subject"], "HtmlBody": values["html"],
+        "Body": values["text"],
+    }  # fmt: skip
+    pabal = {"Preheader": values["preheader"], "DefaultSubstitutions": forms.read_defaults(values["defaults"])[0]}
+    return parts.Part(members={"MessageConfiguration": {"EmailMessage": email}}, pabal=pabal)
+
+
+def _message_findings(campaign: Campaign, typed: parts.Part | None) -> list[review.Finding]:
+    """What there is to say about the message in the editor. What is wrong with a typed template is said at its field."""
+    if typed is None:
+        return review.message_findings(campaign=campaign) if campaign.document.get("MessageConfiguration") else []
+    edited = copy.copy(campaign)  # never saved
+    edited.document = typed.applied(campaign.document)
+    return [finding for finding in review.message_findings(campaign=edited) if finding.code != "template"]
 
 
 def _member(request: HttpRequest, campaign: Campaign) -> EndpointRow | None:
@@ -317,11 +312,31 @@ def _tested(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     initial = forms.schedule_initial(campaign.document, access.project.time_zone)
     form = forms.ScheduleForm(request.POST or None, initial=initial)
+    said: dict[str, Any] | None = {}
+    document = campaign.document
     if form.is_valid():
         stored, pabal = form.schedule_document()
-        _save(access, campaign, _with(campaign, pabal=pabal, Schedule=stored))
-        return _next(request, campaign, "schedule")
-    return _page(request, campaign, "schedule", form=form, **_coming(campaign.document, access.project.time_zone))
+        part = parts.Part(members={"Schedule": stored}, pabal=pabal)
+        document = part.applied(document)
+        error = _schedule_error(document, access.project.time_zone)
+        if error is not None:
+            form.add_error(_SCHEDULE_FIELDS[error.code], error.message)
+        else:
+            said = _refused(access, campaign, "schedule", form, part, request)
+            if said is None:
+                return _next(request, campaign, "schedule")
+    return _page(request, campaign, "schedule", form=form, **_coming(document, access.project.time_zone), **(said or {}))
+
+
+def _plan(document: dict[str, Any], project_zone: str, now: datetime.datetime) -> schedule.Schedule:
+    return schedule.parse_schedule(
+        schedule=document["Schedule"], pabal=document.get("Pabal", {}), project_zone=project_zone, launched_at=now
+    )
+
+
+def _schedule_error(document: dict[str, Any], project_zone: str) -> review.Finding | None:
+    now = clock.now()
+    return review.schedule_error(plan=_plan(document, project_zone, now), now=now)
 
 
 def _coming(document: dict[str, Any], project_zone: str) -> dict[str, Any]:
@@ -329,17 +344,18 @@ def _coming(document: dict[str, Any], project_zone: str) -> dict[str, Any]:
         return {}
     now = clock.now()
     try:
-        plan = schedule.parse_schedule(
-            schedule=document["Schedule"], pabal=document.get("Pabal", {}), project_zone=project_zone, launched_at=now
-        )
+        plan = _plan(document, project_zone, now)
     except schedule.ScheduleRefused as refusal:
         return {"refusal": refusal.message}
+    error = review.schedule_error(plan=plan, now=now)
+    if error is not None:
+        return {"sentence": wording.sentence(plan), "refusal": error.message}
     return {"sentence": wording.sentence(plan), "moments": wording.moments(plan, now=now)}
 
 
 @require_POST
 def list_moments(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
-    """The next five instants of the schedule as it stands in the form, saved or not."""
+    """The next five instants of the schedule as it stands in the form, saved or not; or why there is none."""
     access, _campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
     form = forms.ScheduleForm(request.POST)
     context: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from django.db import connection
 from django.urls import reverse
 
 from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment
-from campaigns.services import drafts, launch, occurrences
+from campaigns.services import launch, occurrences, steps
 from core.audience import Audience
 from core.errors import Refusal
 from projects.models import AuditEntry, Project, Role
@@ -147,7 +147,10 @@ def test_a_draft_stays_and_is_not_launched_until_it_has_another_segment(segment:
     with pytest.raises(Refusal, match="The segment was deleted"):
         launch.launch_campaign(campaign=draft, actor=None, now=NOW)
     other = make_import_segment(project=segment.project, members=Audience([make_endpoint(project=segment.project).pk]))
-    drafts.save_draft(campaign=draft, actor=None, document=campaign_document(segment=other), now=NOW)
+    steps.save_segment_step(
+        campaign=draft, actor=None, chosen=[other.public_id], definition=None, holdout=0, now=NOW, base_version=None
+    )
+    draft.refresh_from_db()
     launch.launch_campaign(campaign=draft, actor=None, now=NOW)
 
 

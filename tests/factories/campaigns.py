@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignVersion
 from core.audience import Audience
 from projects.models import Project
 from segments.models import Segment, SegmentType, SegmentVersion
@@ -31,4 +31,6 @@ def campaign_document(*, segment: Segment, schedule: dict[str, Any] | None = Non
 
 
 def make_campaign(*, project: Project, document: dict[str, Any], **fields: Any) -> Campaign:
-    return Campaign.objects.create(project=project, **{"name": "가을 세일", "document": document, **fields})
+    campaign = Campaign.objects.create(project=project, **{"name": "가을 세일", "document": document, **fields})
+    CampaignVersion.objects.create(campaign=campaign, version=campaign.version, name=campaign.name, document=document)
+    return campaign

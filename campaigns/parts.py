@@ -1,0 +1,48 @@
+"""The wizard's steps, and which part of a campaign's definition each of them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STEPS = ("name", "segment", "message", "schedule", "review")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a step writes: members of the document, members of its ``Pabal``, and (None: as it is) the campaign's name.
+
+    A member that is None is taken away.
+    """
+
+    members: Mapping[str, Any]
+    pabal: Mapping[str, Any]
+    name: str | None = None
+
+    def applied(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The document with this part in it; the other steps' parts stay."""
+        pabal = _written(document.get("Pabal", {}), self.pabal)
+        return _written(document, self.members) | {"Pabal": pabal}
+
+
+def _written(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**stored, **given}.items() if value is not None}
+
+
+def part(*, step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step says, as a value to compare: two that are equal were not changed by anybody."""
+    pabal = document.get("Pabal", {})
+    match step:
+        case "name":
+            return {"name": name, "description": pabal.get("Description", "")}
+        case "segment":  # several that are ticked become a new segment with each save
+            chosen = pabal.get("SegmentIds") or [document.get("SegmentId")]
+            return {"chosen": chosen, "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}
+        case "message":
+            own = {name: pabal.get(name) or None for name in ("Preheader", "DefaultSubstitutions")}
+            return {"message": document.get("MessageConfiguration"), **own}
+        case "schedule":
+            own = {name: pabal.get(name) for name in ("TimeZone", "MissingTimeZone", "PastZone")}
+            return {"schedule": document.get("Schedule"), **own}
+    raise ValueError(step)

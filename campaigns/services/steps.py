@@ -1,0 +1,139 @@
+"""Saving one step of a draft. A step that somebody else changed meanwhile is not saved over unless that is asked for."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from campaigns import parts, queries, wording
+from campaigns.models import Campaign, CampaignState, CampaignVersion
+from campaigns.services.drafts import CampaignRefused, keep_version
+from projects.models import User
+from segments import queries as segment_queries
+from segments.services import segments
+
+
+class StepChanged(CampaignRefused):
+    """The step was changed since the version that the form was made from. ``version``: the newest, to save over knowingly."""
+
+    def __init__(self, message: object, version: int) -> None:
+        super().__init__(message)
+        self.version = version
+
+
+def save_step(
+    *, campaign: Campaign, actor: User | None, step: str, part: parts.Part, now: datetime.datetime, base_version: int | None
+) -> Campaign:
+    """Save what a step says; the other steps stay as they are stored, whoever saved them.
+
+    ``base_version``: the version that the change was made from (None: save over whatever is there). Raises ``StepChanged`` when
+    the step says something else since then, and ``CampaignRefused`` once the campaign is launched. Two at once: one waits for the
+    other, and is refused.
+    """
+    with transaction.atomic():
+        held = _held(campaign)
+        name = held.name if part.name is None else part.name
+        wanted = parts.part(step=step, name=name, document=part.applied(held.document))
+        if wanted != parts.part(step=step, name=held.name, document=held.document):
+            _check_unchanged(held, step, base_version, actor)
+        return _written(held, part, actor, now)
+
+
+def save_segment_step(
+    *,
+    campaign: Campaign,
+    actor: User | None,
+    chosen: list[str],
+    definition: dict[str, Any] | None,
+    holdout: int,
+    now: datetime.datetime,
+    base_version: int | None,
+) -> Campaign:
+    """Save whom it goes to: the segments of these ids (several become one unlisted segment), or a definition made in the wizard.
+
+    Raises as ``save_step`` does, and ``DefinitionRefused``; nothing is saved then, of the segment neither.
+    """
+    with transaction.atomic():  # the campaign first: that is the order of locks
+        held = _held(campaign)
+        _check_unchanged(held, "segment", base_version, actor)
+        pabal: dict[str, Any] = {"SegmentIds": chosen, "FilterVersion": None}
+        if definition is None and len(chosen) == 1:
+            segment_id = chosen[0]
+        elif definition is None:
+            made = segments.create_segment(
+                project=held.project, actor=actor, name=held.name, document=any_of(chosen), now=now, is_listed=False
+            )
+            segment_id = made.public_id
+        else:
+            segment_id, version = _filtered(held, actor, definition, now)
+            pabal = {"SegmentIds": [], "FilterVersion": version}
+        members = {"SegmentId": segment_id, "SegmentVersion": None, "HoldoutPercent": holdout}
+        return _written(held, parts.Part(members=members, pabal=pabal), actor, now)
+
+
+def any_of(segment_ids: list[str]) -> dict[str, Any]:
+    """The definition of the members of any of these segments."""
+    group = {"SourceSegments": [{"Id": one} for one in segment_ids], "SourceType": "ANY", "Type": "ALL", "Dimensions": []}
+    return {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+
+
+def _filtered(campaign: Campaign, actor: User | None, definition: dict[str, Any], now: datetime.datetime) -> tuple[str, int]:
+    """The unlisted segment that holds a definition made in the wizard, and its version: the same definition makes no new one."""
+    own = queries.own_segment(campaign=campaign)
+    if own is None:
+        own = segments.create_segment(
+            project=campaign.project, actor=actor, name=campaign.name, document=definition, now=now, is_listed=False
+        )
+    elif segment_queries.segment_version(segment=own).document != definition:
+        own = segments.update_segment(segment=own, actor=actor, document=definition, name=own.name, now=now)
+    return own.public_id, own.version
+
+
+def _held(campaign: Campaign) -> Campaign:
+    """The draft as it is stored, kept from being changed or launched until the transaction ends."""
+    held = Campaign.objects.select_for_update(of=("self",)).select_related("project").get(pk=campaign.pk)
+    if held.state != CampaignState.DRAFT:
+        raise CampaignRefused(_("This campaign was launched and can't be changed any more. Duplicate it instead."))
+    return held
+
+
+def _written(held: Campaign, part: parts.Part, actor: User | None, now: datetime.datetime) -> Campaign:
+    held.document = part.applied(held.document)
+    held.name = held.name if part.name is None else part.name
+    held.version += 1
+    held.updated_at = now
+    held.save(update_fields=["document", "name", "version", "updated_at"])
+    keep_version(campaign=held, actor=actor, now=now)
+    return held
+
+
+def _check_unchanged(held: Campaign, step: str, base_version: int | None, actor: User | None) -> None:
+    if base_version is None or base_version == held.version:
+        return
+    kept = CampaignVersion.objects.filter(campaign=held, version__gte=base_version)
+    versions = list(kept.select_related("created_by").order_by("version"))
+    said = [parts.part(step=step, name=one.name, document=one.document) for one in versions]
+    now_said = parts.part(step=step, name=held.name, document=held.document)
+    if versions and versions[0].version == base_version and said[0] == now_said:
+        return
+    changed = [newer for (newer, (before, after)) in zip(versions[1:], itertools.pairwise(said), strict=True) if before != after]
+    raise StepChanged(_sentence(step, changed[-1] if changed else None, actor), held.version)
+
+
+def _sentence(step: str, changed: CampaignVersion | None, actor: User | None) -> str:
+    given = {"step": wording.step_labels()[step]}
+    if changed is None:
+        return _("The step “%(step)s” was changed after this page was loaded.") % given
+    given["at"] = date_format(timezone.localtime(changed.created_at), "DATETIME_FORMAT")
+    if changed.created_by is None:
+        return _("The step “%(step)s” was changed on %(at)s, after this page was loaded.") % given
+    if changed.created_by == actor:
+        return _("You changed the step “%(step)s” in another window on %(at)s, after this page was loaded.") % given
+    given["who"] = str(changed.created_by)
+    return _("%(who)s changed the step “%(step)s” on %(at)s, after this page was loaded.") % given
