@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from campaigns import parts, queries, wording
@@ -130,7 +129,7 @@ def _sentence(step: str, changed: CampaignVersion | None, actor: User | None) ->
     given = {"step": wording.step_labels()[step]}
     if changed is None:
         return _("The step “%(step)s” was changed after this page was loaded.") % given
-    given["at"] = date_format(timezone.localtime(changed.created_at), "DATETIME_FORMAT")
+    given["at"] = f"{timezone.localtime(changed.created_at):%Y-%m-%d %H:%M}"
     if changed.created_by is None:
         return _("The step “%(step)s” was changed on %(at)s, after this page was loaded.") % given
     if changed.created_by == actor:

@@ -12,12 +12,11 @@ from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.errors import Refusal
 from messaging.models import Sender
+from projects import zones
 from projects.models import Project, User
 from projects.services import audit
 
@@ -104,8 +103,8 @@ def _instant(sender: Sender, at: datetime.datetime | None) -> str:
     """An instant on the clock of the project: whoever opens the link need not be logged in."""
     if at is None:
         return "–"
-    zone = zoneinfo.ZoneInfo(sender.project.time_zone)
-    return f"{date_format(timezone.localtime(at, zone), 'DATETIME_FORMAT')} ({sender.project.time_zone})"
+    name = sender.project.time_zone
+    return f"{at.astimezone(zoneinfo.ZoneInfo(name)):%Y-%m-%d %H:%M} {zones.short(name)}"
 
 
 def delete_sender(*, sender: Sender, actor: User, now: datetime.datetime) -> None:

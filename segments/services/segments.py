@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.audience import Audience
@@ -105,7 +104,7 @@ def _check_unchanged(locked: Segment, base_version: int | None, name: str, docum
     newest = locked.versions.select_related("created_by").get(version=locked.version)
     if (locked.name, newest.document) == (name, document):
         return
-    given = {"at": date_format(timezone.localtime(newest.created_at), "DATETIME_FORMAT"), "who": str(newest.created_by)}
+    given = {"at": f"{timezone.localtime(newest.created_at):%Y-%m-%d %H:%M}", "who": str(newest.created_by)}
     if newest.created_by is None:
         sentence = _("The segment was changed on %(at)s, after this page was loaded.")
     elif newest.created_by == actor:

@@ -77,7 +77,7 @@ def test_a_step_that_somebody_changed_meanwhile_is_not_saved_over(project: Proje
 
     text = answer.content.decode()
     assert '<input type="hidden" name="base" value="1">' in form
-    assert "박다른 changed the step “Message” on Nov. 25, 2026, 1:05 p.m., after this page was loaded." in text
+    assert "박다른 changed the step “Message” on 2026-11-25 13:05, after this page was loaded." in text
     assert 'value="(광고) 나의"' in text
     assert 'name="over" value="2"' in text
     assert '<input type="hidden" name="base" value="1">' in text
