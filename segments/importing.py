@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from endpoints.importer import refusals
 from projects.models import Project
@@ -77,6 +78,33 @@ def failure_sentence(job: ImportJob) -> str:
         return _("The import was cancelled. What was imported before stays; no segment was made.")
     known = refusals.sentence(code, params)
     return known if known != code else sources.sentence(code, params)
+
+
+def repeated_lines(job: ImportJob) -> int:
+    """Lines that were taken and made no endpoint's count: what new, changed and unchanged ones leave of them. May be below 0."""
+    counted = job.total_created + job.total_changed + job.total_unchanged
+    return job.total_processed - job.total_failures - counted if job.register_endpoints else 0
+
+
+def sum_sentences(job: ImportJob) -> list[str]:
+    """How the lines that were taken and the endpoints come together, where they are not one for one."""
+    rest = repeated_lines(job)
+    if not job.is_finished or job.failure or not rest:
+        return []
+    if rest < 0:
+        along = ngettext(
+            "%(count)s endpoint of those that changed stands in no line: it lost its address or its user to one that does.",
+            "%(count)s endpoints of those that changed stand in no line: they lost their address or their user to one that does.",
+            -rest,
+        )
+        return [along % {"count": f"{-rest:,}"}]
+    repeated = ngettext(
+        "%(count)s line repeats an Id that stood earlier in the file; the last one holds.",
+        "%(count)s lines repeat an Id that stood earlier in the file; the last one holds.",
+        rest,
+    )
+    alone = _("Lines that give a UserId alone count among them: they only name that user's endpoints.")
+    return [repeated % {"count": f"{rest:,}"}, alone]
 
 
 def note_sentences(job: ImportJob) -> list[str]:

@@ -99,6 +99,8 @@ def show_import(request: HttpRequest, project_id: str, job_id: str) -> HttpRespo
         "progress": importing.progress(job=job),
         "failure": importing.failure_sentence(job),
         "notes": importing.note_sentences(job),
+        "repeated": max(0, importing.repeated_lines(job)),
+        "sums": importing.sum_sentences(job),
         "taken": job.total_processed - job.total_failures,
         "refused": importing.refused_rows(job=job, limit=_SHOWN) if job.is_finished else [],
         "offers": importing.offers(job=job),
