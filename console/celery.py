@@ -7,13 +7,22 @@ import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import beat_init, task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 app = Celery("pabal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@beat_init.connect
+def _start(**_signal: object) -> None:
+    """Operators see from when on ticks are due."""
+    from console.health import pulse
+    from core import clock
+
+    pulse.note_start(at=clock.now())
 
 
 @task_prerun.connect

@@ -182,6 +182,7 @@ EMAIL_HOST_USER = _EMAIL["EMAIL_HOST_USER"] or ""
 EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"] or ""
 EMAIL_USE_TLS = _EMAIL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
+MAILS_TO_MAILBOX = (EMAIL_HOST, EMAIL_PORT) == (MAILBOX_HOST, MAILBOX_PORT)  # the console's own mails: no mail server yet
 EMAIL_TIMEOUT = 30  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Pabal <pabal@localhost>")
 
@@ -230,6 +231,8 @@ CELERY_BEAT_SCHEDULE = {
     "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
     "console.tick_checks": {"task": "console.tick_checks", "schedule": 30.0, "options": {"expires": 20}},
 }
+for _entry in CELERY_BEAT_SCHEDULE.values():
+    _entry["enabled"] = True  # at each start: the house stands still without them
 
 # -- safety -----------------------------------------------------------------------------------------------------------
 _SECURE = PUBLIC_URL.startswith("https://")

@@ -1,4 +1,4 @@
-"""When each task, and each queue's last one, was done: noted in Redis, where a lost note costs nothing."""
+"""When beat was started, and when each task and each queue's last one was done: noted in Redis, where a lost note costs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis import RedisError
 
 from core.redis import client
 
-_TASKS, _QUEUES = "pabal:last-tasks", "pabal:last-of-queues"
+_TASKS, _QUEUES, _START = "pabal:last-tasks", "pabal:last-of-queues", "pabal:beat-started"
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +35,20 @@ def note(*, task: str, queue: str, beat: Beat) -> None:
             pipe.execute()
     except RedisError:
         _log.warning("the end of %s could not be noted", task)
+
+
+def note_start(*, at: datetime.datetime) -> None:
+    """Beat has started: ticks are due from now on. Never fails."""
+    try:
+        client().set(_START, at.isoformat())
+    except RedisError:
+        _log.warning("the start of beat could not be noted")
+
+
+def started_at() -> datetime.datetime | None:
+    """When a beat was started last. Raises ``RedisError``."""
+    told = cast("bytes | None", client().get(_START))
+    return datetime.datetime.fromisoformat(told.decode()) if told else None
 
 
 def last_of_tasks() -> dict[str, Beat]:

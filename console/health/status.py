@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import redis
 from django.conf import settings
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
@@ -28,6 +29,7 @@ QUEUES = ("ticks", "events", "sends", "imports", "exports")
 _SHOWN = 50  # checks with something broken
 
 _TAKEN_OVER = datetime.timedelta(minutes=2)  # a lost lease is somebody else's by then, while workers are alive
+_STARTING = 30  # seconds that workers may take to start; a tick has two of its intervals, but not less
 _WRITTEN = datetime.timedelta(minutes=5)  # what waits to be written has waited too long
 _IDLE = datetime.timedelta(minutes=10)  # a queue that holds messages, and of which no task was done for so long
 _AT_REST = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING_JOB)
@@ -97,33 +99,52 @@ def worst(lines: Sequence[Line]) -> wording.Level:
 
 
 def ticks(*, now: datetime.datetime) -> list[TickLine]:
-    """Every entry of beat, with how long ago it was done last. One query, one question to Redis."""
+    """Every entry of beat, with how long ago it was done last. Two queries at most, two questions to Redis."""
     schedule = cast("dict[str, dict[str, Any]]", settings.CELERY_BEAT_SCHEDULE)
-    stored = {one.name: one for one in PeriodicTask.objects.select_related("interval").exclude(interval=None)}
+    stored = {one.name: one for one in PeriodicTask.objects.select_related("interval")}
     try:
-        beats = pulse.last_of_tasks()
+        beats, since = pulse.last_of_tasks(), pulse.started_at()
     except RedisError:
         return [TickLine(_("Redis"), wording.Level.BAD, _("Redis does not answer."), "–", None)]
+    since = since or _migrated_at()
     lines = []
     for name, entry in sorted(schedule.items()):
-        of_beat = stored.get(name)
-        every = of_beat.interval.schedule.run_every.total_seconds() if of_beat else float(entry["schedule"])
-        if of_beat is not None and not of_beat.enabled:
-            level, detail = wording.Level.NOTE, _("Switched off.")
-        else:
-            level, detail = _of_tick(beats.get(entry["task"]), every, now)
-        last = beats.get(entry["task"])
+        every, last = float(entry["schedule"]), beats.get(entry["task"])
+        level, detail = _of_tick(last, every, since, now)
+        wrong = _of_entry(stored.get(name), entry) if stored else ""  # none at all: beat was never started
+        if wrong:
+            level, detail = wording.Level.BAD, wrong
         lines.append(TickLine(name, level, detail, wording.duration(every), last.at if last else None))
     return lines
 
 
-def _of_tick(beat: pulse.Beat | None, every: float, now: datetime.datetime) -> tuple[wording.Level, str]:
+def _migrated_at() -> datetime.datetime | None:
+    """When the installation was made: beat starts some seconds later."""
+    return cast("datetime.datetime | None", MigrationRecorder.Migration.objects.aggregate(first=Min("applied"))["first"])
+
+
+def _of_entry(row: PeriodicTask | None, entry: dict[str, Any]) -> str:
+    """What is wrong with the entry as beat holds it. Beat mends it when it is started; the admin lets nobody do it."""
+    if row is None:
+        return _("Its entry is gone. Start beat again: it makes a new one.")
+    if not row.enabled:
+        return _("Switched off. Start beat again: it switches it on.")
+    every = row.interval.schedule.run_every.total_seconds() if row.interval else None
+    if row.task != entry["task"] or every != float(entry["schedule"]):
+        return _("Its entry was changed. Start beat again: it puts it back.")
+    return ""
+
+
+def _of_tick(
+    beat: pulse.Beat | None, every: float, since: datetime.datetime | None, now: datetime.datetime
+) -> tuple[wording.Level, str]:
     if beat is None:
-        level = wording.Level.BAD if every <= 60 else wording.Level.NOTE  # one of an hour waits for its first hour
-        return level, _("Never done yet.")
+        if since is not None and (now - since).total_seconds() <= max(2 * every, _STARTING):
+            return wording.Level.WAITING, _("Not yet due: beat was started just now.")
+        return wording.Level.BAD, _("Never done yet.")
     if beat.failure:
         return wording.Level.BAD, _("Failed the last time: %(error)s.") % {"error": beat.failure}
-    lag = (now - beat.at).total_seconds()
+    lag = max(0.0, (now - beat.at).total_seconds())
     level = wording.Level.BAD if lag > 3 * every + 30 else wording.Level.GOOD
     return level, _("%(lag)s ago, took %(took)s") % {"lag": wording.duration(lag), "took": wording.duration(beat.seconds)}
 

@@ -14,15 +14,16 @@ from console.models import Invariant
 
 class Level(models.TextChoices):
     GOOD = "GOOD", gettext_lazy("Good")
+    WAITING = "WAITING", gettext_lazy("Not yet due")
     NOTE = "NOTE", gettext_lazy("Look at it")
     BAD = "BAD", gettext_lazy("Bad")
 
     @property
     def colour(self) -> str:
-        return {"GOOD": "green", "NOTE": "yellow", "BAD": "red"}[self.value]
+        return {"GOOD": "green", "WAITING": "secondary", "NOTE": "yellow", "BAD": "red"}[self.value]
 
 
-ORDER = (Level.GOOD, Level.NOTE, Level.BAD)
+ORDER = (Level.WAITING, Level.GOOD, Level.NOTE, Level.BAD)
 
 EXPLAINED = {
     Invariant.RUNS: gettext_lazy("Every member of every run is excluded or has exactly one outcome."),

@@ -6,17 +6,21 @@ import datetime
 
 import pytest
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
 from analytics import signing_keys
 from analytics.models import Counter, EventKind, Reach, SigningKey, SourceKind
 from campaigns.models import Campaign, CampaignState, Run, RunExclusion, Slice, SliceOutcome
 from campaigns.sending import slices
 from campaigns.services import launch, occurrences
+from console.celery import app
 from core import clock
 from core.audience import Audience
 from endpoints.models import Endpoint
@@ -235,3 +239,62 @@ def test_who_is_no_operator_does_not_get_in(campaign: Campaign) -> None:
     for model in (Project, Endpoint, Run):
         address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         assert client.get(address).status_code == 302
+
+
+@pytest.fixture
+def entries() -> tuple[PeriodicTask, PeriodicTask]:
+    """One of the house's own, and one that an operator made."""
+    for name, entry in django_settings.CELERY_BEAT_SCHEDULE.items():
+        ModelEntry.from_entry(name, app=app, **entry)
+    minute = IntervalSchedule.objects.create(every=7, period="minutes")
+    theirs = PeriodicTask.objects.create(name="Nightly report", task="console.tick_checks", interval=minute)
+    return PeriodicTask.objects.get(name="campaigns.tick_due"), theirs
+
+
+def test_the_house_s_own_ticks_are_looked_at_and_never_changed(
+    operator: Client, entries: tuple[PeriodicTask, PeriodicTask]
+) -> None:
+    own, _theirs = entries
+    for row in (own, own.interval):
+        name = f"admin:django_celery_beat_{row._meta.model_name}"
+        change, delete = (reverse(f"{name}_{step}", args=[row.pk]) for step in ("change", "delete"))
+        assert operator.get(change).status_code == 200
+        assert operator.post(change, {"name": "x", "every": "3600", "period": "seconds"}).status_code == 403
+        assert operator.post(delete, {"post": "yes"}).status_code == 403
+        sheet = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
+        html = operator.post(reverse(f"{name}_changelist"), sheet).content.decode()
+        assert "is the house&#x27;s own and stays." in html
+    assert set(django_settings.CELERY_BEAT_SCHEDULE) <= set(PeriodicTask.objects.values_list("name", flat=True))
+    own.refresh_from_db()
+    assert (own.name, own.interval.every, own.enabled) == ("campaigns.tick_due", 1, True)
+
+
+def test_only_an_operator_s_own_ticks_are_switched_off_by_the_list(
+    operator: Client, entries: tuple[PeriodicTask, PeriodicTask]
+) -> None:
+    own, theirs = entries
+    for action in ("disable_tasks", "toggle_tasks"):
+        sheet = {"action": action, "_selected_action": [str(own.pk), str(theirs.pk)]}
+        html = operator.post(reverse("admin:django_celery_beat_periodictask_changelist"), sheet, follow=True).content.decode()
+        assert "they were left running: campaigns.tick_due." in html
+        own.refresh_from_db()
+        theirs.refresh_from_db()
+        assert (own.enabled, theirs.enabled) == (True, action == "toggle_tasks")
+
+
+def test_an_operator_s_own_tick_is_changed_and_deleted(operator: Client, entries: tuple[PeriodicTask, PeriodicTask]) -> None:
+    _own, theirs = entries
+    address = reverse("admin:django_celery_beat_periodictask_change", args=[theirs.pk])
+    fields = {
+        "name": "Report",
+        "task": "console.tick_checks",
+        "interval": str(theirs.interval_id),
+        "args": "[]",
+        "kwargs": "{}",
+        "headers": "{}",
+    }
+    assert operator.post(address, fields).status_code == 302
+    assert PeriodicTask.objects.get(pk=theirs.pk).name == "Report"
+
+    operator.post(reverse("admin:django_celery_beat_periodictask_delete", args=[theirs.pk]), {"post": "yes"})
+    assert not PeriodicTask.objects.filter(pk=theirs.pk).exists()

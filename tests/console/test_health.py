@@ -13,14 +13,18 @@ from celery.signals import task_postrun, task_prerun
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
 
 from analytics.events import EventRow
 from analytics.models import Counter, EventKind, SourceKind
 from analytics.services.record import record_events
 from campaigns.models import Run, Slice
 from console import tasks
+from console.celery import app
 from console.health import checking, pulse, status
 from console.health.wording import Level
 from console.models import Invariant, InvariantCheck
@@ -238,7 +242,8 @@ def test_the_page_asks_a_fixed_number_of_queries(operator: Client, world: World,
 
 
 def test_ticks_that_are_late_fail_or_never_ran_are_bad(clean_redis: Any) -> None:
-    assert {line.level for line in status.ticks(now=NOW) if line.every != "60 min"} == {Level.BAD}
+    pulse.note_start(at=NOW - datetime.timedelta(hours=3))
+    assert {line.level for line in status.ticks(now=NOW)} == {Level.BAD}
 
     tick_all(but="campaigns.tick_due", at=NOW)
     pulse.note(task="campaigns.tick_runs", queue="ticks", beat=pulse.Beat(NOW, 0.1, "OperationalError"))
@@ -252,6 +257,60 @@ def test_ticks_that_are_late_fail_or_never_ran_are_bad(clean_redis: Any) -> None
         "campaigns.tick_runs": "Failed the last time: OperationalError.",
         "segments.tick_imports": "5 min ago, took 0.1 s",
     }
+
+
+def test_a_tick_of_a_new_installation_has_two_intervals_before_it_is_overdue(clean_redis: Any, operator: Client) -> None:
+    start = clock.now()
+    pulse.note_start(at=start)
+
+    def levels(seconds: int) -> dict[str, str]:
+        return {line.name: line.level for line in status.ticks(now=start + datetime.timedelta(seconds=seconds))}
+
+    assert set(levels(30).values()) == {Level.WAITING}
+    html = operator.get(PAGE).content.decode()
+    assert html.count("Not yet due: beat was started just now.") == 2 * len(django_settings.CELERY_BEAT_SCHEDULE)
+    assert "Never done yet" not in html
+    assert "bg-secondary-lt" in html
+    early, late = levels(31), levels(61)
+    assert (early["campaigns.tick_due"], early["console.tick_checks"]) == (Level.BAD, Level.WAITING)
+    assert (late["console.tick_checks"], late["analytics.tick_partitions"]) == (Level.BAD, Level.WAITING)
+    assert levels(7201)["analytics.tick_partitions"] == Level.BAD
+    assert status.worst(status.ticks(now=start)) == Level.WAITING
+    tick_all(but="analytics.tick_partitions", at=start)
+    assert status.worst(status.ticks(now=start)) == Level.GOOD
+
+
+def test_before_beat_was_ever_started_ticks_are_due_from_the_first_migration_on(clean_redis: Any) -> None:
+    made = MigrationRecorder.Migration.objects.order_by("applied").values_list("applied", flat=True)[0]
+    for seconds, level in ((29, Level.WAITING), (31, Level.BAD)):
+        lines = {line.name: line.level for line in status.ticks(now=made + datetime.timedelta(seconds=seconds))}
+        assert lines["campaigns.tick_due"] == level
+
+
+def beat_starts() -> None:
+    DatabaseScheduler(app=app).setup_schedule()
+
+
+def test_an_entry_that_is_gone_off_or_changed_is_red_and_mended_when_beat_starts(clean_redis: Any) -> None:
+    beat_starts()
+    tick_all(at=NOW)
+    assert {line.level for line in status.ticks(now=NOW)} == {Level.GOOD}
+    PeriodicTask.objects.filter(name="campaigns.tick_due").delete()
+    PeriodicTask.objects.filter(name="campaigns.tick_runs").update(enabled=False)
+    PeriodicTask.objects.filter(name="segments.tick_undo").update(task="campaigns.tick_due")
+    hour, _made = IntervalSchedule.objects.get_or_create(every=3600, period="seconds")
+    PeriodicTask.objects.filter(name="segments.tick_imports").update(interval=hour)
+
+    told = {line.name: line.detail for line in status.ticks(now=NOW) if line.level == Level.BAD}
+    beat_starts()
+
+    assert told == {
+        "campaigns.tick_due": "Its entry is gone. Start beat again: it makes a new one.",
+        "campaigns.tick_runs": "Switched off. Start beat again: it switches it on.",
+        "segments.tick_imports": "Its entry was changed. Start beat again: it puts it back.",
+        "segments.tick_undo": "Its entry was changed. Start beat again: it puts it back.",
+    }
+    assert {line.level for line in status.ticks(now=NOW)} == {Level.GOOD}
 
 
 def test_a_task_that_ends_is_noted_with_its_queue(clean_redis: Any) -> None:
