@@ -28,9 +28,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from campaigns import queries
+        from campaigns import audited, queries
         from campaigns.services import erasing, segment_use
         from endpoints.ports import register_eraser
+        from projects import ports as project_ports
         from segments import ports
 
         ports.segment_users.register("campaigns", queries.segment_users)
@@ -40,3 +41,5 @@ class CampaignsConfig(AppConfig):
         ports.campaign_names.register("campaigns", _campaign_names)
         ports.campaign_links.register("campaigns", queries.campaign_links)
         register_eraser("campaigns.Run", erasing.erase_runs)
+        project_ports.audit_sentences.register("campaigns", lambda: audited.SENTENCES)
+        project_ports.audit_things.register("campaigns", audited.things)

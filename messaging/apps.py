@@ -26,8 +26,11 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from endpoints.ports import register_eraser
+        from messaging import audited
         from messaging.services import erasing
         from projects import ports
 
         ports.live_requirements.register("messaging", _live_requirements)
         register_eraser("messaging.MailboxMessage", erasing.erase_messages)
+        ports.audit_sentences.register("messaging", lambda: audited.SENTENCES)
+        ports.audit_things.register("messaging", audited.things)

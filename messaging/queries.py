@@ -23,8 +23,11 @@ def may_send_from(*, project: Project, address: str) -> bool:
     return project.is_practice or senders(project=project).filter(address=address, verified_at__isnull=False).exists()
 
 
-def mailbox(*, project: Project, search: str = "", before: int | None = None, limit: int = 50) -> list[MailboxMessage]:
-    """The newest messages in a project's mailbox, newest first, without their bodies; ``before`` is the last id of a page."""
+def mailbox(*, project: Project | None, search: str = "", before: int | None = None, limit: int = 50) -> list[MailboxMessage]:
+    """The newest messages in a project's mailbox (None: the installation's), newest first, without their bodies.
+
+    ``before`` is the last id of a page.
+    """
     found = MailboxMessage.objects.filter(project=project).defer("raw").order_by("-id")
     if search:
         found = found.filter(Q(recipient__icontains=search) | Q(subject__icontains=search))

@@ -14,5 +14,7 @@ urlpatterns = [
     path("p/<str:project_id>/mailbox/<int:pk>/", mailbox.show_message, name="show-mailbox-message"),
     path("p/<str:project_id>/mailbox/<int:pk>/html/", mailbox.show_html, name="show-mailbox-html"),
     path("p/<str:project_id>/mailbox/<int:pk>/raw/", mailbox.download_raw, name="download-mailbox-message"),
+    path("mailbox/", mailbox.list_installation_mailbox, name="list-installation-mailbox"),
+    path("mailbox/<int:message_id>/", mailbox.show_installation_message, name="show-installation-message"),
     path("u/<str:token>", callbacks.show_unsubscribe, name="unsubscribe"),
 ]

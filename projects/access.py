@@ -60,3 +60,11 @@ def operator_or_404(request: HttpRequest) -> User:
     if not isinstance(request.user, User) or not (request.user.is_active and request.user.is_staff):
         raise Http404
     return request.user
+
+
+def superuser_or_404(request: HttpRequest) -> User:
+    """The logged-in superuser, who may set anybody's password anyway. Raises ``Http404`` for everybody else."""
+    user = operator_or_404(request)
+    if not user.is_superuser:
+        raise Http404
+    return user

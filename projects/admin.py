@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.operators import OperatorAdmin
+from projects import queries
 from projects.models import AuditEntry, Installation, Invitation, Member, Project, User
 from projects.services import installation, members, projects
 
@@ -110,11 +111,22 @@ class InvitationAdmin(OperatorAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(OperatorAdmin):
-    list_display = ("at", "actor", "verb", "project", "object_type", "object_id")
+    list_display = ("at", "told", "project", "verb", "object_id")
     list_filter = ("verb",)
     list_select_related = ("actor", "project")
     search_fields = ("=object_id", "actor__email", "project__name")
     date_hierarchy = "at"
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        page = super().get_changelist_instance(request)
+        sentences = queries.audit_sentences(entries=page.result_list)  # of all rows at once
+        for entry in page.result_list:
+            entry.sentence = sentences[entry.pk]
+        return page
+
+    @admin.display(description=_("What was done"))
+    def told(self, entry: Any) -> str:
+        return str(entry.sentence)
 
 
 def _actor(request: HttpRequest) -> User:

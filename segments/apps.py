@@ -8,6 +8,8 @@ class SegmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from endpoints import ports
+        from projects import ports as project_ports
+        from segments import audited
         from segments.services import erasing
 
         ports.register_eraser("segments.SegmentVersion", erasing.erase_versions)
@@ -16,3 +18,5 @@ class SegmentsConfig(AppConfig):
         ports.register_eraser("segments.ImportBefore", erasing.erase_before)
         ports.register_eraser("segments.RefusedLine", erasing.erase_refused_lines)
         ports.register_eraser("segments.ExportJob", erasing.erase_exports)
+        project_ports.audit_sentences.register("segments", lambda: audited.SENTENCES)
+        project_ports.audit_things.register("segments", audited.things)

@@ -1,4 +1,4 @@
-"""The built-in mailbox of practice mode."""
+"""The built-in mailbox: a project's messages for its members, the installation's own mails for superusers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import email.policy
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -15,32 +16,53 @@ from core import keyset
 from messaging import queries
 from messaging.models import MailboxMessage
 from messaging.views.mail_policy import mail_policy
-from projects.access import project_or_404
+from projects.access import project_or_404, superuser_or_404
+from projects.models import Project
 
 _PAGE = 50
 
 
 def list_mailbox(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    before = keyset.position(request.GET.get("before", ""))
-    search = request.GET.get("q", "").strip()
-    found = queries.mailbox(project=access.project, search=search, before=before, limit=_PAGE + 1)
-    context = {"found": found[:_PAGE], "search": search, "next_before": found[_PAGE - 1].pk if len(found) > _PAGE else None}
-    return render(request, "messaging/mailbox.html", context)
+    return render(request, "messaging/mailbox.html", _page(request, access.project))
 
 
 def show_message(request: HttpRequest, project_id: str, pk: int) -> HttpResponse:
     access = project_or_404(request, project_id)
     message = get_object_or_404(MailboxMessage, pk=pk, project=access.project)
+    return render(request, "messaging/mailbox_message.html", _shown(message))
+
+
+@login_required
+def list_installation_mailbox(request: HttpRequest) -> HttpResponse:
+    """Password links and invitations: whoever reads them can be anybody, so only who may that anyway."""
+    superuser_or_404(request)
+    return render(request, "messaging/installation_mailbox.html", _page(request, None))
+
+
+@login_required
+def show_installation_message(request: HttpRequest, message_id: int) -> HttpResponse:
+    superuser_or_404(request)
+    message = get_object_or_404(MailboxMessage, pk=message_id, project=None)
+    return render(request, "messaging/installation_message.html", _shown(message))
+
+
+def _page(request: HttpRequest, project: Project | None) -> dict[str, Any]:
+    before = keyset.position(request.GET.get("before", ""))
+    search = request.GET.get("q", "").strip()
+    found = queries.mailbox(project=project, search=search, before=before, limit=_PAGE + 1)
+    return {"found": found[:_PAGE], "search": search, "next_before": found[_PAGE - 1].pk if len(found) > _PAGE else None}
+
+
+def _shown(message: MailboxMessage) -> dict[str, Any]:
     parsed = _parsed(message)
     text = parsed.get_body(("plain",))
-    context = {
+    return {
         "message": message,
         "headers": [(name, value) for name, value in _headers(parsed) if name != "Content-Type"],
         "has_html": parsed.get_body(("html",)) is not None,
         "text": _content(text),
     }
-    return render(request, "messaging/mailbox_message.html", context)
 
 
 @mail_policy

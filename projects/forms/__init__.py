@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, SetPasswordForm
-from django.core.validators import MaxLengthValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from projects import zones
-from projects.models import Role
+from projects.models import Role, User
+
+_OF_THIS_ERA = [MinValueValidator(datetime.date(1970, 1, 1)), MaxValueValidator(datetime.date(2999, 12, 31))]
 
 
 def styled(form: forms.BaseForm) -> None:
@@ -96,3 +101,37 @@ class JoinForm(StyledForm):
 
 class AccountForm(StyledForm):
     name = forms.CharField(label=_("Your name"), max_length=100, required=False, validators=[one_line])
+
+
+class AuditForm(StyledForm):
+    """What of the audit trail is shown. All of it may be left out."""
+
+    person = forms.ChoiceField(label=_("Who"), required=False)
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    since = forms.DateField(
+        label=_("From day"), required=False, validators=_OF_THIS_ERA, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label=_("To day"), required=False, validators=_OF_THIS_ERA, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, people: Iterable[User], kinds: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = [(str(person.pk), str(person)) for person in people]
+        self.fields["person"].choices = [("", _("Everybody")), *found, ("0", _("The console itself"))]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [("", _("Everything")), *kinds.items()]  # type: ignore[attr-defined]
+
+    def chosen(self) -> dict[str, Any]:
+        """The fields of ``projects.queries.AuditFilter``; days are those of the active zone."""
+        values = self.cleaned_data
+        until = values["until"]
+        return {
+            "person": int(values["person"]) if values["person"] else None,
+            "kind": values["kind"],
+            "since": _midnight(values["since"]),
+            "until": _midnight(until + datetime.timedelta(days=1) if until else None),
+        }
+
+
+def _midnight(date: datetime.date | None) -> datetime.datetime | None:
+    return datetime.datetime.combine(date, datetime.time(), timezone.get_current_timezone()) if date else None

@@ -48,8 +48,7 @@ def _mail(invitation: Invitation, token: str) -> None:
             (_("%(name)s invites you to the project “%(project)s”") % values).split()
         ),  # one line, whatever the names
         body=_("%(name)s invites you to work on “%(project)s” in Pabal.\n\nOpen this link within 7 days:\n%(link)s") % values,
-        to=[invitation.email],
-        headers={"X-Pabal-Project": invitation.project.public_id},
+        to=[invitation.email],  # without the project's header: its members must not read a link that makes an account
     )
     try:
         message.send()

@@ -44,10 +44,13 @@ reset_password = auth_views.PasswordResetView.as_view(
     subject_template_name="projects/reset_subject.txt",
     success_url=reverse_lazy("projects:reset-password-sent"),
 )
-reset_password_sent = auth_views.PasswordResetDoneView.as_view(template_name="projects/reset_sent.html")
 set_password = auth_views.PasswordResetConfirmView.as_view(
     template_name="projects/set_password.html", form_class=NewPasswordForm, success_url=reverse_lazy("projects:log-in")
 )
+
+
+def reset_password_sent(request: HttpRequest) -> HttpResponse:
+    return render(request, "projects/reset_sent.html", {"to_mailbox": settings.MAILS_TO_MAILBOX})
 
 
 def _back(request: HttpRequest) -> str:

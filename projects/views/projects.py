@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -9,13 +10,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from core import clock
+from core import clock, keyset
 from core.errors import Refusal
-from projects import zones
+from projects import queries, zones
 from projects.access import project_or_404
-from projects.forms import InviteForm, ProjectForm, RoleForm
-from projects.models import AuditEntry, Invitation, Member, Project, Role, User
+from projects.forms import AuditForm, InviteForm, ProjectForm, RoleForm
+from projects.models import Invitation, Member, Project, Role, User
 from projects.services import members, projects
+
+_AUDIT_PAGE = 50
 
 
 @login_required
@@ -45,9 +48,23 @@ def edit_project(request: HttpRequest, project_id: str) -> HttpResponse:
         projects.update_project(project=project, actor=access.user, now=clock.now(), **form.cleaned_data)
         messages.success(request, _("The project is saved."))
         return redirect("projects:edit-project", project.public_id)
-    entries = AuditEntry.objects.filter(project=project).select_related("actor").order_by("-at", "-pk")[:20]
-    context = {"form": form, "zone_label": zones.label(project.time_zone), "entries": entries if access.can_administer else []}
+    lines = queries.audit_lines(project=project) if access.can_administer else []
+    context = {"form": form, "zone_label": zones.label(project.time_zone), "lines": lines}
     return render(request, "projects/edit.html", context)
+
+
+def list_audit(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Who did what, for owners."""
+    access = project_or_404(request, project_id, at_least=Role.OWNER)
+    form = AuditForm(request.GET, people=queries.audit_people(project=access.project), kinds=queries.KINDS)
+    chosen = queries.AuditFilter(**form.chosen()) if form.is_valid() else queries.AuditFilter()
+    before = keyset.position(request.GET.get("before", ""))
+    lines = queries.audit_lines(project=access.project, chosen=chosen, before=before, limit=_AUDIT_PAGE + 1)
+    more = request.GET.copy()
+    if len(lines) > _AUDIT_PAGE:
+        more["before"] = str(lines[_AUDIT_PAGE - 1].id)
+    context = {"form": form, "lines": lines[:_AUDIT_PAGE], "older": more.urlencode() if len(lines) > _AUDIT_PAGE else ""}
+    return render(request, "projects/audit.html", context)
 
 
 @require_POST
@@ -92,6 +109,7 @@ def list_members(request: HttpRequest, project_id: str) -> HttpResponse:
         "members": Member.objects.filter(project=access.project).select_related("user").order_by("user__email"),
         "invitations": Invitation.objects.filter(project=access.project, accepted_at=None).order_by("email"),
         "roles": Role.choices,
+        "to_mailbox": settings.MAILS_TO_MAILBOX,
     }
     return render(request, "projects/members.html", context)
 

@@ -62,6 +62,7 @@ class World:
             "member_id": self.member.pk,
             "invitation_id": self.invitation.pk,
             "pk": self.message.pk,
+            "message_id": self.message.pk,
             "endpoint_id": self.endpoint_id,
         }
 

@@ -1,0 +1,34 @@
+"""What the audit trail says of campaigns, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.urls import reverse
+from django.utils.translation import gettext_noop as _
+
+from campaigns.models import Campaign, CampaignState
+from projects.models import Project
+from projects.ports import Thing
+
+SENTENCES = {
+    "campaign.created": _("%(who)s created the campaign %(what)s."),
+    "campaign.tested": _("%(who)s sent a test of the campaign %(what)s to %(count)s addresses."),
+    "campaign.launched": _("%(who)s launched the campaign %(what)s."),
+    "campaign.paused": _("%(who)s paused the campaign %(what)s."),
+    "campaign.resumed": _("%(who)s resumed the campaign %(what)s."),
+    "campaign.deleted": _("%(who)s deleted the campaign %(what)s."),
+    "slice.lease_ended": _("%(who)s took a slice of a campaign from the worker that held it."),
+}
+
+
+def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thing]:
+    if label != "campaigns.campaign":
+        return {}
+    rows = Campaign.objects.filter(project=project, public_id__in=ids).values_list("public_id", "name", "state")
+    return {
+        found: Thing(
+            name, "" if state == CampaignState.DELETED else reverse("campaigns:show-campaign", args=[project.public_id, found])
+        )
+        for found, name, state in rows
+    }

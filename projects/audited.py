@@ -1,0 +1,36 @@
+"""What the audit trail says of projects, members and the installation, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.urls import reverse
+from django.utils.translation import gettext_noop as _
+
+from projects.models import Member, Project, User
+from projects.ports import Thing
+
+SENTENCES = {
+    "project.created": _("%(who)s created the project %(what)s."),
+    "project.updated": _("%(who)s changed the settings of the project %(what)s."),
+    "project.mode_changed": _("%(who)s set the project %(what)s to: %(mode)s."),
+    "project.deleted": _("%(who)s deleted the project %(what)s."),
+    "member.invited": _("%(who)s invited %(email)s as: %(role)s."),
+    "member.joined": _("%(who)s joined the project as: %(role)s."),
+    "member.role_changed": _("%(who)s gave the member %(what)s another role: %(role)s."),
+    "member.removed": _("%(who)s removed the member %(what)s."),
+    "invitation.withdrawn": _("%(who)s withdrew the invitation of %(email)s."),
+    "installation.sending_paused": _("%(who)s paused all sending of the installation."),
+    "installation.sending_resumed": _("%(who)s resumed the sending of the installation."),
+}
+
+
+def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thing]:
+    if label == "projects.project":
+        return {project.public_id: Thing(project.name, reverse("projects:edit-project", args=[project.public_id]))}
+    if label == "projects.user":
+        members = reverse("projects:list-members", args=[project.public_id])
+        there = set(Member.objects.filter(project=project, user_id__in=ids).values_list("user_id", flat=True))
+        people = User.objects.filter(pk__in=ids)
+        return {str(person.pk): Thing(str(person), members if person.pk in there else "") for person in people}
+    return {}
