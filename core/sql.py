@@ -84,4 +84,10 @@ def bigint_array(ids: Iterable[int | None]) -> str:
 
 def text_array(texts: Iterable[str]) -> str:
     """An array literal of texts (or JSON, or instants), for the same reason."""
-    return "{" + ",".join(['"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts]) + "}"
+    some = texts if isinstance(texts, list) else list(texts)
+    if not some:
+        return "{}"
+    joined = '","'.join(some)
+    if "\\" in joined or joined.count('"') > 2 * (len(some) - 1):
+        joined = '","'.join([one.replace("\\", "\\\\").replace('"', '\\"') for one in some])
+    return '{"' + joined + '"}'

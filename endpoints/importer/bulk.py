@@ -43,13 +43,12 @@ _ENDPOINT_COLUMNS = """
     id, project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, attributes, metrics,
     demographic, location, cohort_id, request_id, user_id, effective_at, created_at, updated_at, line_hash
 """
-# The sequence's name is looked up once; in the row's expression it would be looked up for each. Ids that nobody else took one from
-# between are told by the first.
+# The sequence's name is looked up once; in the row's expression it would be looked up for each.
 _NEW_IDS = """
-    WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name),
-         ids AS MATERIALIZED (SELECT nextval(name) AS id FROM sequence, generate_series(1, %s))
-    SELECT min(id), CASE WHEN max(id) - min(id) + 1 > count(*) THEN array_agg(id) END FROM ids
+    WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name)
+    SELECT nextval(name) AS id FROM sequence, generate_series(1, %s)
 """
+_FIRST_AND_LAST = f"SELECT min(id), max(id) FROM ({_NEW_IDS}) ids"
 _SLICE = 4_096  # rows whose text is made at once
 
 
@@ -147,12 +146,16 @@ def holders(*, project_id: int, lines: Lines) -> tuple[Mask, list[int]]:
 
 
 def new_ids(table: str, count: int) -> Positions:
+    """Numbers of the table's sequence. Most often nobody else takes one meanwhile, and the first and the last tell all."""
+    if not count:
+        return np.zeros(0, dtype=np.int64)
     with connection.cursor() as cursor:
+        cursor.execute(_FIRST_AND_LAST, [table, count])
+        first, last = cursor.fetchone()
+        if last - first + 1 == count:
+            return np.arange(first, last + 1, dtype=np.int64)
         cursor.execute(_NEW_IDS, [table, count])
-        first, scattered = cursor.fetchone()
-    if scattered:
-        return np.asarray(scattered, dtype=np.int64)
-    return np.arange(count, dtype=np.int64) + (first or 0)
+        return np.fromiter((pk for (pk,) in cursor.fetchall()), dtype=np.int64, count=count)
 
 
 def user_rows(*, project_id: int, pks: Positions, user_ids: pa.Array, documents: pa.Array, now: datetime.datetime) -> Rows:

@@ -55,34 +55,81 @@ def scan(
     pieces, so that several workers share it and one sees it move."""
     if total_bytes is not None:
         piece_bytes = min(piece_bytes, max(total_bytes // _PIECES, _LEAST_BYTES))
-    found = ScannedFile()
-    quotes = _Quotes()
-    start = first_line = 0
-    position, line_number = 0, 0
-    for line in _lines(stream, found, max_bytes):
-        line_number += 1
-        position += len(line)
+    scanning = _Scanning(is_csv=is_csv, piece_bytes=piece_bytes)
+    for run in _runs(stream, scanning.found, max_bytes):
+        if scanning.is_simple(run):
+            scanning.take_run(run)
+        else:
+            for line in _ended(run):
+                scanning.take_line(line)
+    return scanning.end()
+
+
+class _Scanning:
+    """The way through a file, by whole lines: one by one where quotation marks must be followed, else a run of them at once."""
+
+    def __init__(self, *, is_csv: bool, piece_bytes: int) -> None:
+        self.found = ScannedFile()
+        self._is_csv, self._piece_bytes = is_csv, piece_bytes
+        self._quotes = _Quotes()
+        self._start = self._first_line = 0  # of the piece; no line is the first until there is one
+        self._position = self._line_number = 0  # behind the last line
+
+    def is_simple(self, run: bytes) -> bool:
+        has_begun = self._first_line > 0
+        return has_begun and not self._quotes.is_open and not (self._is_csv and b'"' in run)
+
+    def take_run(self, run: bytes) -> None:
+        self._quotes.saw_text = self._quotes.saw_text or not run.isspace()
+        done = 0
+        while self._position + len(run) - done - self._start >= self._piece_bytes:
+            least = done + max(self._start + self._piece_bytes - self._position, 1)  # bytes of the run that fill the piece
+            end = run.find(b"\n", least - 1) + 1
+            if not end:
+                break
+            self._advance(end - done, run.count(b"\n", done, end))
+            self._cut()
+            done = end
+        if done < len(run):
+            self._advance(len(run) - done, run.count(b"\n", done) + (not run.endswith(b"\n")))
+            if self._position - self._start >= self._piece_bytes:
+                self._cut()
+
+    def take_line(self, line: bytes) -> None:
+        self._advance(len(line), 1)
         text = line.strip()
-        if line_number == 1:
-            _check_format(text.removeprefix(codecs.BOM_UTF8), is_csv=is_csv)
-        if is_csv and not found.header:
-            _take_header(found, text.removeprefix(codecs.BOM_UTF8))
-            start, first_line = position, line_number + 1
-            continue
-        if not first_line:  # JSON lines begin with the first line, behind a byte-order mark
-            start, first_line = (3 if line.startswith(codecs.BOM_UTF8) else 0), 1
-        if is_csv:
-            quotes.feed(line, line_number)
-        if position - start >= piece_bytes and not quotes.is_open:
-            found.spans.append(Span(start=start, end=position, first_line=first_line))
-            start, first_line = position, line_number + 1
-    if quotes.is_open:
-        raise FileRefused("open_quote", line=quotes.opened_on)
-    if position > start and first_line:
-        found.spans.append(Span(start=start, end=position, first_line=first_line))
-    if not found.spans or (not quotes.saw_text and is_csv):
-        raise FileRefused("empty")
-    return found
+        if self._line_number == 1:
+            _check_format(text.removeprefix(codecs.BOM_UTF8), is_csv=self._is_csv)
+        if self._is_csv and not self.found.header:
+            _take_header(self.found, text.removeprefix(codecs.BOM_UTF8))
+            self._begin()
+            return
+        if not self._first_line:  # JSON lines begin with the first line, behind a byte-order mark
+            self._start, self._first_line = (3 if line.startswith(codecs.BOM_UTF8) else 0), 1
+        if self._is_csv:
+            self._quotes.feed(line, self._line_number)
+        if self._position - self._start >= self._piece_bytes and not self._quotes.is_open:
+            self._cut()
+
+    def end(self) -> ScannedFile:
+        if self._quotes.is_open:
+            raise FileRefused("open_quote", line=self._quotes.opened_on)
+        if self._position > self._start and self._first_line:
+            self._cut()
+        if not self.found.spans or (not self._quotes.saw_text and self._is_csv):
+            raise FileRefused("empty")
+        return self.found
+
+    def _advance(self, count: int, lines: int) -> None:
+        self._position += count
+        self._line_number += lines
+
+    def _cut(self) -> None:
+        self.found.spans.append(Span(start=self._start, end=self._position, first_line=self._first_line))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._start, self._first_line = self._position, self._line_number + 1
 
 
 def _check_format(first: bytes, *, is_csv: bool) -> None:
@@ -100,8 +147,8 @@ def _take_header(found: ScannedFile, text: bytes) -> None:
     found.ignored_columns = [column.header for column in columns if column.header in ("EndpointStatus", "EffectiveDate")]
 
 
-def _lines(stream: Readable, found: ScannedFile, max_bytes: int | None) -> Iterator[bytes]:
-    """Lines with their ends; checks magic bytes and UTF-8 block by block."""
+def _runs(stream: Readable, found: ScannedFile, max_bytes: int | None) -> Iterator[bytes]:
+    """Runs of whole lines with their ends, of which the last may lack one; checks magic bytes and UTF-8 block by block."""
     check = _Utf8()
     rest = b""
     while block := stream.read(_BLOCK):
@@ -111,15 +158,27 @@ def _lines(stream: Readable, found: ScannedFile, max_bytes: int | None) -> Itera
         if max_bytes is not None and found.size > max_bytes:
             raise FileRefused("too_large", bytes=found.size, limit=max_bytes)
         check.feed(block)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            yield line + b"\n"
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
+        else:
+            rest += block
     check.end()
     if found.size == 0:
         raise FileRefused("empty")
     if rest:
         yield rest
+
+
+def _ended(run: bytes) -> Iterator[bytes]:
+    """The lines of a run with their ends; only a line feed ends one."""
+    lines = run.split(b"\n")
+    last = lines.pop()
+    for line in lines:
+        yield line + b"\n"
+    if last:
+        yield last
 
 
 def _check_magic(block: bytes) -> None:

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from core.audience import Audience
+from core.memory import without_collection
 from core.sql import bigint_array, id_set, text_array
 from endpoints.importer.piece import PieceResult, Prepared, prepare_piece, refresh_statistics, write_piece
 from endpoints.importer.refusals import FileRefused
@@ -181,9 +182,10 @@ class Worker:
             refresh_statistics(created=len(result.created))
 
     def _write_piece(self, prepared: Prepared, now: datetime.datetime) -> PieceResult:
-        return write_piece(
-            project=self._job.project, prepared=prepared, now=now, register=self._job.register_endpoints, keep_before=True
-        )
+        with without_collection():
+            return write_piece(
+                project=self._job.project, prepared=prepared, now=now, register=self._job.register_endpoints, keep_before=True
+            )
 
     def _keep_before(self, piece: ImportPiece, result: PieceResult) -> None:
         kinds = {ImportBefore.Kind.ENDPOINT: result.before.endpoints, ImportBefore.Kind.USER: result.before.users}

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
 
 from endpoints.importer.piece import PieceResult, import_piece
 from endpoints.importer.refusals import FileRefused
@@ -269,6 +271,29 @@ def test_an_import_that_registers_nothing_finds_the_endpoints_that_its_lines_nam
     assert [(line.line, line.code) for line in result.refused] == [(4, "endpoint_unknown")]
     assert (result.processed, len(result.created), len(result.changed), result.unchanged) == (3, 0, 0, 0)
     assert list(Endpoint.objects.order_by("id").values()) == before
+
+
+class _Trickle(io.BytesIO):
+    """A file that comes byte by byte, so that lines are looked at one by one."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        return super().read(1)
+
+
+_SCRAPS = st.sampled_from(["a", ",", "\n", "\n", '"', "\r\n", " ", "bb,c", "김", "{}", '"x"'])
+
+
+@given(body=st.lists(_SCRAPS, max_size=40).map("".join), is_csv=st.booleans(), piece_bytes=st.sampled_from([1, 5, 20]))
+def test_a_file_is_divided_alike_however_it_comes(body: str, is_csv: bool, piece_bytes: int) -> None:
+    data = (("Id,Address\n" if is_csv else '{"Id": "1"}\n') + body).encode()
+
+    def divided(stream: io.BytesIO) -> object:
+        try:
+            return scan(stream, is_csv=is_csv, piece_bytes=piece_bytes)
+        except FileRefused as refusal:
+            return refusal.code, refusal.params
+
+    assert divided(io.BytesIO(data)) == divided(_Trickle(data))
 
 
 def test_a_small_file_has_smaller_pieces_and_a_large_one_full_ones() -> None:
