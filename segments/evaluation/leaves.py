@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 from django.db import connection
@@ -136,19 +137,51 @@ def some(subject: Subject, condition: str, of_several: str = "") -> str:
     return f"CASE WHEN {held} -> 1 IS NULL THEN {first} ELSE {each.format(held=held)} END"
 
 
+_DAY = datetime.timedelta(days=1)
+_ZONE = datetime.timedelta(hours=15)  # no zone is further from UTC
+
+
 def _dated(test: Dated) -> tuple[str, dict[str, Any]]:
-    first, last = min(test.instants).isoformat(), max(test.instants).isoformat()
+    first, last = min(test.instants), max(test.instants)
+    after: datetime.datetime | None = first
+    until: datetime.datetime | None = last
     match test.relation:
         case Relation.BEFORE:
-            wanted = f"(,{last})"
+            wanted, after = f"(,{last.isoformat()})", None
         case Relation.AFTER:
-            wanted = f"({first},)"
+            wanted, until = f"({first.isoformat()},)", None
         case Relation.BETWEEN:
-            wanted = f"[{first},{last}]"
+            wanted = f"[{first.isoformat()},{last.isoformat()}]"
         case Relation.ON:
             wanted = ",".join(f"[{day}T00:00:00Z,{_day_after(day)}T00:00:00Z)" for day in {one.date() for one in test.instants})
-    condition = "pabal_instant({it}) <@ %(wanted)s::tstzmultirange"
-    return some(test.subject, condition, "pabal_has_instant({held}, %(wanted)s)"), {"wanted": f"{{{wanted}}}"}
+            after, until = _later(first, -_DAY), _later(last, _DAY)
+    bounds, params = _days_between(after, until)
+    condition = f"({bounds}pabal_instant({{it}}) <@ %(wanted)s::tstzmultirange)"
+    return some(test.subject, condition, "pabal_has_instant({held}, %(wanted)s)"), params | {"wanted": f"{{{wanted}}}"}
+
+
+def _days_between(after: datetime.datetime | None, until: datetime.datetime | None) -> tuple[str, dict[str, Any]]:
+    """A test that instants between these pass, and few others: their texts begin with their day, and so are in the days' order.
+
+    Most values are done with here, for a tenth of what reading an instant takes.
+    """
+    bounds, params = "", {}
+    earliest, latest = after and _later(after, -_ZONE), until and _later(until, _ZONE)
+    if earliest:
+        bounds += '({it}) COLLATE "C" >= %(earliest)s AND '
+        params["earliest"] = earliest.date().isoformat()
+    if latest and latest.date() < datetime.date.max:
+        bounds += '({it}) COLLATE "C" < %(latest)s AND '
+        params["latest"] = _day_after(latest.date())
+    return bounds, params
+
+
+def _later(moment: datetime.datetime, by: datetime.timedelta) -> datetime.datetime | None:
+    """None before the year 1 and after the year 9999."""
+    try:
+        return moment + by
+    except OverflowError:
+        return None
 
 
 def _day_after(day: datetime.date) -> str:
@@ -165,11 +198,29 @@ def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
         Comparison.LESS_THAN_OR_EQUAL: f"(,{low}]",
         Comparison.BETWEEN: f"[{low},{high}]",
     }[test.comparison]
-    params = {"wanted": wanted}
     if test.subject.kind is SubjectKind.METRIC:
-        held = _HELD[SubjectKind.METRIC]
-        return f"(CASE jsonb_typeof({held}) WHEN 'number' THEN {held}::numeric END) <@ %(wanted)s::numrange", params
-    return some(test.subject, "pabal_number({it}) <@ %(wanted)s::numrange", "pabal_has_number({held}, %(wanted)s)"), params
+        return "e.metrics @? %(wanted)s::jsonpath", {"wanted": _path_of_number(test)}
+    params = {"wanted": wanted}
+    # The server's own reader takes more than ours, in a third of the time: ours is asked about what is in the range.
+    condition = (
+        "CASE WHEN pg_input_is_valid({it}, 'numeric') THEN ({it})::numeric <@ %(wanted)s::numrange AND pabal_number({it}) IS NOT NULL"
+        " ELSE FALSE END"
+    )
+    return some(test.subject, condition, "pabal_has_number({held}, %(wanted)s)"), params
+
+
+def _path_of_number(test: Numeric) -> str:
+    """The metric's value as it stands, compared where it lies."""
+    low, high = test.value, test.upper
+    wanted = {
+        Comparison.EQUAL: f"@ == {low}",
+        Comparison.GREATER_THAN: f"@ > {low}",
+        Comparison.LESS_THAN: f"@ < {low}",
+        Comparison.GREATER_THAN_OR_EQUAL: f"@ >= {low}",
+        Comparison.LESS_THAN_OR_EQUAL: f"@ <= {low}",
+        Comparison.BETWEEN: f"@ >= {low} && @ <= {high}",
+    }[test.comparison]
+    return f"$.{json.dumps(test.subject.name)} ? ({wanted})"
 
 
 def _present(subject: Subject) -> str:

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from core import clock
 from endpoints.importer.piece import Prepared, prepare_piece
@@ -121,7 +122,9 @@ def test_an_endpoint_that_loses_its_number_is_told_apart_from_the_lines(project:
 
     assert (job.total_processed, job.total_created, job.total_changed, job.total_unchanged) == (1, 1, 1, 0)
     assert importing.repeated_lines(job) == -1
-    assert importing.sum_sentences(job)[0].startswith("1 endpoint of those that changed stands in no line")
+    with translation.override("en"):
+        said = importing.sum_sentences(job)[0]
+    assert said.startswith("1 endpoint of those that changed stands in no line")
 
 
 def test_nothing_is_said_of_repeated_lines_when_each_line_has_its_endpoint(project: Project) -> None:
