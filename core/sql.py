@@ -5,7 +5,9 @@ from __future__ import annotations
 import array
 import contextlib
 import io
+import re
 import struct
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +19,39 @@ from core.audience import Audience
 
 _HEADER = 19  # bytes before the first row of COPY's binary form (PostgreSQL's manual, "COPY", file formats)
 _FIELDS, _LENGTH = struct.Struct(">h").unpack_from, struct.Struct(">i").unpack_from
+
+
+_PLACE = re.compile(r"%s|%\((\w+)\)s")
+_FEW = 20
+_prepared: weakref.WeakKeyDictionary[Any, dict[str, tuple[str, list[str] | None]]] = weakref.WeakKeyDictionary()
+
+
+def execute_again(cursor: Any, query: str, params: Sequence[Any] | Mapping[str, Any], *, rows: int) -> None:
+    """Execute a statement about some ``rows`` that this connection executes again and again: for a few it is planned only once.
+
+    Half of what a single update costs the server is planning. The plan knows no values (``core.apps`` asks for that), so the query
+    must be one whose plan is the same for all of them, and each parameter's type must be told by the text around it.
+    """
+    if rows > _FEW or connection.settings_dict.get(
+        "DISABLE_SERVER_SIDE_CURSORS"
+    ):  # a pooler hands connections from one to another
+        cursor.execute(query, params)
+        return
+    known = _prepared.setdefault(connection.connection, {})
+    if query not in known:
+        name = f"again_{len(known)}"
+        names: list[str | None] = []
+
+        def number(place: re.Match[str]) -> str:
+            if place[1] is None or place[1] not in names:
+                names.append(place[1])
+                return f"${len(names)}"
+            return f"${names.index(place[1]) + 1}"
+
+        cursor.execute(f"PREPARE {name} AS {_PLACE.sub(number, query)}")
+        known[query] = f"EXECUTE {name} ({', '.join('%s' for _name in names)})", [one for one in names if one] or None
+    execute, order = known[query]
+    cursor.execute(execute, params if order is None else [params[one] for one in order])  # type: ignore[call-overload]
 
 
 def copy_rows(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[list[bytes]]:

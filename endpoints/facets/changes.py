@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from psycopg2.extras import execute_values
 from pyroaring import BitMap64
 
-from core.sql import bigint_array, text_array
+from core.sql import bigint_array, execute_again, text_array
 from endpoints.facets.subjects import Subject, SubjectKind
 
 # A subject that nobody has named yet begins complete: its row is made by the first transaction that names it.
@@ -84,7 +84,7 @@ class Changes:
             kinds, names = [str(one.kind) for one in subjects], [one.name for one in subjects]
             given = [bigint_array(places), text_array(values), _array(added), _array(removed)]
             with connection.cursor() as cursor:
-                cursor.execute(_RECORD, [*given, text_array(kinds), text_array(names), project_id])
+                execute_again(cursor, _RECORD, [*given, text_array(kinds), text_array(names), project_id], rows=len(places))
 
 
 def given_up(*, project_id: int) -> set[Subject]:

@@ -1,8 +1,8 @@
 """``pabal_instant`` as an expression that the planner sees through, for the two forms that nearly all instants have.
 
 ``YYYY-MM-DD`` and ``YYYY-MM-DDThh:mm:ssZ`` are read by the server's own reader, which takes a third of the time; it takes hour 24 and
-second 60, too, which we don't. Every other text goes to the function as it was. Both give what it gave before. Stable, not immutable: the casts are, and else the
-planner would see no expression, but call a function for each row.
+second 60, too, which we don't. Every other text goes to the function as it was. Both give what it gave before. Stable, not immutable:
+the casts are, and else the planner would see no expression, but call a function for each row.
 
 ``pabal_number`` reads plain digits without a regular expression.
 """

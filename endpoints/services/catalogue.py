@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db import connection
 
-from core.sql import text_array
+from core.sql import execute_again, text_array
 from endpoints.importer.refusals import FileRefused
 from endpoints.models import AttributeKind, AttributeName
 from projects.models import Project
@@ -43,7 +43,7 @@ def unknown_names(*, project: Project, names: set[Name]) -> set[Name]:
     if not names:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [project.pk, text_array({name for _kind, name in names})])
+        execute_again(cursor, _KNOWN, [project.pk, text_array({name for _kind, name in names})], rows=len(names))
         return names - set(cursor.fetchall())
 
 

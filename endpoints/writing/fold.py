@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from core.sql import text_array
+from core.sql import execute_again, text_array
 from endpoints.models import EndpointStatus
 from endpoints.writing import rules
 from endpoints.writing.documents import Item, Refused
@@ -153,7 +153,7 @@ class _Known:
                     self._seats.setdefault(user_id, {})[key] = (effective_at, channel)
 
     def _read(self, cursor: Any, keys: list[str]) -> None:
-        cursor.execute(self._by_key, [self._project_id, text_array(keys)])
+        execute_again(cursor, self._by_key, [self._project_id, text_array(keys)], rows=len(keys))
         for key, channel, address, status, user_id in cursor.fetchall():
             self.targets[key] = (channel, address)
             self._user_of[key] = user_id or ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import orjson
 from django.db import connection
 
-from core.sql import bigint_array, text_array
+from core.sql import bigint_array, execute_again, text_array
 from endpoints.models import OptOutEntry
 from endpoints.writing.merging import State
 
@@ -150,17 +150,16 @@ def lock_endpoints(
         found = " UNION ".join(f"SELECT e.id FROM endpoints_endpoint e WHERE {way}" for way in ways)
         condition = f"e.id IN ({found})"
     with connection.cursor() as cursor:
-        cursor.execute(
-            _LOCK_ENDPOINTS.format(condition=condition),
-            {
-                "project": project_id,
-                "keys": text_array(keys),
-                "ids": bigint_array(ids),
-                "users": bigint_array(user_pks),
-                "channels": text_array(channel for channel, _address in addresses),
-                "addresses": text_array(address for _channel, address in addresses),
-            },
-        )
+        params = {
+            "project": project_id,
+            "keys": text_array(keys),
+            "ids": bigint_array(ids),
+            "users": bigint_array(user_pks),
+            "channels": text_array(channel for channel, _address in addresses),
+            "addresses": text_array(address for _channel, address in addresses),
+        }
+        asked = len(keys) + len(ids) + len(user_pks) + len(addresses)
+        execute_again(cursor, _LOCK_ENDPOINTS.format(condition=condition), params, rows=asked)
         rows = cursor.fetchall()
     return [
         State(
@@ -203,7 +202,7 @@ def update_endpoints(states: Sequence[State], *, line_hashes: Sequence[int | Non
         text_array(state.updated_at.isoformat() for state in states), bigint_array(line_hashes),
     ]  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE_ENDPOINTS, given)
+        execute_again(cursor, _UPDATE_ENDPOINTS, given, rows=len(states))
 
 
 def opted_out_themselves(ids: Sequence[int]) -> set[int]:
