@@ -120,7 +120,7 @@ def watched_page(browser: Browser, address: str) -> Iterator[Page]:
     faults: list[str] = []
     made.on("pageerror", lambda error: faults.append(str(error)))
     made.on("console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None)
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(60_000)  # milliseconds; a busy machine takes its time over a long page
     yield made
     context.close()
     assert faults == []
