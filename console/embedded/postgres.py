@@ -34,10 +34,10 @@ class Postgres:
         return f"postgres://postgres@/pabal?host={self._socket}"
 
     def start(self) -> None:
-        """Start, with a new cluster where there is none; a server that runs already is taken as it is."""
+        """Start, with a new cluster where there is none; a server that runs already is taken as it is, one that stops is waited for."""
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
-        if self._run("pg_ctl", "-D", str(self._data), "status").returncode == 0:
+        if self._run("pg_ctl", "-D", str(self._data), "status").returncode == 0 and not self._is_stopping():
             return
         options = " ".join(f"-c {name}='{value}'" for name, value in self._settings.items()) + f" -k {self._socket}"
         deadline = time.monotonic() + _START_SECONDS
@@ -53,6 +53,14 @@ class Postgres:
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop")
+
+    def _is_stopping(self) -> bool:
+        """Whoever asked for it may be dead: the server's own file says it, in its eighth line, until the server is gone."""
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return True
+        return len(lines) > 7 and lines[7].strip() == "stopping"
 
     def _initialise(self) -> None:
         self._data.parent.mkdir(parents=True, exist_ok=True)

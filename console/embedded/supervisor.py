@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -22,17 +23,24 @@ from console.embedded.postgres import Postgres
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO_EMAIL = "demo@pabal.local"
 _FIRST_PAGE_SECONDS = 60.0
+_PREDECESSOR_SECONDS = 30.0  # how long a start waits for one that is stopping
+_STOPPING = "stopping"  # the first word of the lock's file, from Ctrl-C until the last server has stopped
 
 
 def main() -> int:
     folder = Path(os.environ.get("PABAL_VAR", str(ROOT / "var")))
+    return run(Supervisor(folder))
+
+
+def run(supervisor: Supervisor) -> int:
+    """Start, watch, stop. The folder is held until the last server has stopped, so that nobody starts on one that is going."""
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # said, because a shell starts what runs behind it with SIGINT ignored
-    supervisor = Supervisor(folder)
+    held: IO[str] | None = None
     try:
-        with supervisor.lock():
-            supervisor.start()
-            supervisor.watch()
+        held = supervisor.lock()
+        supervisor.start()
+        supervisor.watch()
     except StartRefused as refused:
         print(refused)
         return 1
@@ -44,7 +52,11 @@ def main() -> int:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        supervisor.stop()
+        if held is not None:
+            with held:
+                with contextlib.suppress(OSError):  # on a full disk the servers stop nevertheless
+                    supervisor.note(f"{_STOPPING} (process {os.getpid()})")
+                supervisor.stop()
     return 0
 
 
@@ -52,26 +64,49 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _is_locked(file: IO[str]) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class Supervisor:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._logs = folder / "log"
+        self._lock_file = folder / "supervisor.lock"
         self._postgres: Postgres | None = None
         self._stores: list[Child] = []  # stopped last
         self._children: list[Child] = []
         self._environment: dict[str, str] = {"DJANGO_SETTINGS_MODULE": "console.settings", "PABAL_VAR": str(folder)}
 
     def lock(self) -> IO[str]:
-        """Only one start in a folder."""
+        """Only one start in a folder; one that is stopping is waited for."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        file = (self._folder / "supervisor.lock").open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise StartRefused(f"Pabal runs already in {self._folder}: {file.read().strip()}") from None
-        file.truncate(0)
+        file = self._lock_file.open("a+")
+        deadline = time.monotonic() + _PREDECESSOR_SECONDS
+        is_waiting = False
+        while not _is_locked(file):
+            said = self._lock_file.read_text().strip()
+            if said and not said.startswith(_STOPPING):  # empty: it is being written
+                file.close()
+                raise StartRefused(f"Pabal runs already in {self._folder}: {said}")
+            if time.monotonic() > deadline:
+                file.close()
+                raise StartRefused(f"Pabal has not stopped in {self._folder} yet: {said}. Start again when it has.")
+            if not is_waiting:
+                print(f"Pabal is still stopping in {self._folder}; it is waited for …", flush=True)
+                is_waiting = True
+            time.sleep(0.1)
+        self.note(f"starting (process {os.getpid()})")
         return file
+
+    def note(self, text: str) -> None:
+        """What another start in the folder is told; only who holds the lock writes it."""
+        self._lock_file.write_text(f"{text}\n")
 
     def start(self) -> None:
         kept = servers.kept_secrets(self._folder)
@@ -89,7 +124,7 @@ class Supervisor:
         for name in servers.WORKERS:
             self._add(f"worker-{name}", servers.celery_worker(name))
         self._add("beat", servers.celery_beat())
-        (self._folder / "supervisor.lock").write_text(f"{address} (process {os.getpid()})\n")
+        self.note(f"{address} (process {os.getpid()})")
         print(f"Address: {address}")
         print(f"Login:   {DEMO_EMAIL} / {kept['DEMO_PASSWORD']}", flush=True)
 
