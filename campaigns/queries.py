@@ -283,8 +283,19 @@ def fates(*, campaign: Campaign, endpoint_id: int) -> list[Fate]:
 
 def own_segment(*, campaign: Campaign) -> Segment | None:
     """The segment that was filtered inside the wizard, if that is the way chosen last."""
-    document = campaign.document
-    if document.get("Pabal", {}).get("SegmentIds") or not document.get("SegmentId"):
+    return None if campaign.document.get("Pabal", {}).get("SegmentIds") else unlisted_segment(campaign=campaign)
+
+
+def unlisted_segment(*, campaign: Campaign) -> Segment | None:
+    """The segment that was made for the campaign alone: filtered inside the wizard, or several that were ticked."""
+    segment_id = campaign.document.get("SegmentId")
+    if not segment_id:
         return None
-    found = Segment.objects.filter(project=campaign.project, public_id=document["SegmentId"], deleted_at=None, is_listed=False)
+    found = Segment.objects.filter(project=campaign.project, public_id=segment_id, deleted_at=None, is_listed=False)
     return found.select_related("project").first()
+
+
+def is_shared(*, campaign: Campaign, segment: Segment) -> bool:
+    """Whether another campaign, whatever its state, goes to the segment, too."""
+    pins = [SegmentPin(segment.public_id)]
+    return using_segments(project_id=campaign.project_id, pins=pins).exclude(pk=campaign.pk).exists()

@@ -8,10 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns import queries
 from campaigns.models import Campaign, CampaignVersion
 from core.errors import Refusal
 from projects.models import Project, User
 from projects.services import audit
+from segments.services import segments
 
 
 class CampaignRefused(Refusal):
@@ -32,9 +34,27 @@ def create_campaign(
 
 
 def duplicate_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> Campaign:
-    """A new draft with the same definition."""
-    name = _("Copy of %(name)s") % {"name": campaign.name}
-    return create_campaign(project=campaign.project, actor=actor, name=name[:128], document=campaign.document, now=now)
+    """A new draft with the same definition, as it is stored now. What was filtered in its wizard becomes a segment of the copy's own.
+
+    A listed segment is meant in its newest version, as in every draft, whichever one the original was launched with.
+    """
+    with transaction.atomic():  # the campaign first: that is the order of locks
+        held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("project").get(pk=campaign.pk)
+        name = (_("Copy of %(name)s") % {"name": held.name})[:128]
+        document = {key: value for key, value in held.document.items() if key != "SegmentVersion"}
+        document |= _own_segment(held, name, actor, now)
+        return create_campaign(project=held.project, actor=actor, name=name, document=document, now=now)
+
+
+def _own_segment(held: Campaign, name: str, actor: User, now: datetime.datetime) -> dict[str, Any]:
+    """What a copy's definition says instead of the original's unlisted segment: a new one with what the original goes to."""
+    pabal = held.document.get("Pabal", {})
+    unlisted = queries.unlisted_segment(campaign=held)
+    if unlisted is None:
+        return {}
+    version = held.document.get("SegmentVersion") or pabal.get("FilterVersion")
+    made = segments.copy_unlisted_segment(segment=unlisted, version=version, name=name, actor=actor, now=now)
+    return {"SegmentId": made.public_id, "Pabal": pabal | ({"FilterVersion": made.version} if "FilterVersion" in pabal else {})}
 
 
 def keep_version(*, campaign: Campaign, actor: User | None, now: datetime.datetime) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns import parts, queries, wording
-from campaigns.models import Campaign, CampaignState, CampaignVersion
+from campaigns import parts, queries
+from campaigns.models import Campaign, CampaignState
+from campaigns.services import changes
 from campaigns.services.drafts import CampaignRefused, keep_version
 from projects.models import User
 from segments import queries as segment_queries
@@ -83,9 +82,12 @@ def any_of(segment_ids: list[str]) -> dict[str, Any]:
 
 
 def _filtered(campaign: Campaign, actor: User | None, definition: dict[str, Any], now: datetime.datetime) -> tuple[str, int]:
-    """The unlisted segment that holds a definition made in the wizard, and its version: the same definition makes no new one."""
+    """The unlisted segment that holds a definition made in the wizard, and its version: the same definition makes no new one.
+
+    One that another campaign goes to as well stays as it is: this campaign gets a segment of its own.
+    """
     own = queries.own_segment(campaign=campaign)
-    if own is None:
+    if own is None or queries.is_shared(campaign=campaign, segment=own):
         own = segments.create_segment(
             project=campaign.project, actor=actor, name=campaign.name, document=definition, now=now, is_listed=False
         )
@@ -113,26 +115,7 @@ def _written(held: Campaign, part: parts.Part, actor: User | None, now: datetime
 
 
 def _check_unchanged(held: Campaign, step: str, base_version: int | None, actor: User | None) -> None:
-    if base_version is None or base_version == held.version:
+    if base_version is None:
         return
-    kept = CampaignVersion.objects.filter(campaign=held, version__gte=base_version)
-    versions = list(kept.select_related("created_by").order_by("version"))
-    said = [parts.part(step=step, name=one.name, document=one.document) for one in versions]
-    now_said = parts.part(step=step, name=held.name, document=held.document)
-    if versions and versions[0].version == base_version and said[0] == now_said:
-        return
-    changed = [newer for (newer, (before, after)) in zip(versions[1:], itertools.pairwise(said), strict=True) if before != after]
-    raise StepChanged(_sentence(step, changed[-1] if changed else None, actor), held.version)
-
-
-def _sentence(step: str, changed: CampaignVersion | None, actor: User | None) -> str:
-    given = {"step": wording.step_labels()[step]}
-    if changed is None:
-        return _("The step “%(step)s” was changed after this page was loaded.") % given
-    given["at"] = f"{timezone.localtime(changed.created_at):%Y-%m-%d %H:%M}"
-    if changed.created_by is None:
-        return _("The step “%(step)s” was changed on %(at)s, after this page was loaded.") % given
-    if changed.created_by == actor:
-        return _("You changed the step “%(step)s” in another window on %(at)s, after this page was loaded.") % given
-    given["who"] = str(changed.created_by)
-    return _("%(who)s changed the step “%(step)s” on %(at)s, after this page was loaded.") % given
+    for change in changes.changed_steps(held=held, base_version=base_version, among=[step]):
+        raise StepChanged(change.sentence(actor=actor), held.version)

@@ -50,6 +50,23 @@ def create_segment(
 ) -> Segment:
     """A dynamic segment. ``is_listed=False``: made inside a campaign's wizard, shown only there. Raises ``DefinitionRefused``."""
     sources.check(project_id=project.pk, definition=parse_document(document))
+    return _made(project, actor, name, document, now, is_listed=is_listed)
+
+
+def copy_unlisted_segment(
+    *, segment: Segment, version: int | None, name: str, actor: User | None, now: datetime.datetime
+) -> Segment:
+    """A new unlisted segment with the definition of a version (None: the newest), for a campaign that is copied.
+
+    A definition that can't be evaluated any more is copied as it is: the review of the copy says what is wrong with it.
+    """
+    document = segment.versions.get(version=version or segment.version).document
+    return _made(segment.project, actor, name, document, now, is_listed=False)
+
+
+def _made(
+    project: Project, actor: User | None, name: str, document: dict[str, Any], now: datetime.datetime, *, is_listed: bool
+) -> Segment:
     with transaction.atomic():
         segment = Segment.objects.create(
             project=project,
@@ -102,8 +119,11 @@ def _check_unchanged(locked: Segment, base_version: int | None, name: str, docum
     if base_version is None or base_version == locked.version:
         return
     newest = locked.versions.select_related("created_by").get(version=locked.version)
-    if (locked.name, newest.document) == (name, document):
-        return
+    if (locked.name, newest.document) != (name, document):
+        raise _changed(newest, actor)
+
+
+def _changed(newest: SegmentVersion, actor: User | None) -> SegmentChanged:
     given = {"at": f"{timezone.localtime(newest.created_at):%Y-%m-%d %H:%M}", "who": str(newest.created_by)}
     if newest.created_by is None:
         sentence = _("The segment was changed on %(at)s, after this page was loaded.")
@@ -111,7 +131,7 @@ def _check_unchanged(locked: Segment, base_version: int | None, name: str, docum
         sentence = _("You changed the segment in another window on %(at)s, after this page was loaded.")
     else:
         sentence = _("%(who)s changed the segment on %(at)s, after this page was loaded.")
-    raise SegmentChanged(sentence % given, locked.version)
+    return SegmentChanged(sentence % given, newest.version)
 
 
 def _with_tags(segment: Segment, document: dict[str, Any]) -> dict[str, Any]:
@@ -246,6 +266,16 @@ def delete_segment(*, segment: Segment, actor: User | None, now: datetime.dateti
         )
 
 
-def hold_segment(*, project: Project, segment_id: str) -> Segment:
-    """The segment, kept from being deleted until the transaction ends. Raises ``Segment.DoesNotExist`` when it is deleted."""
-    return Segment.objects.select_for_update(no_key=True).get(project=project, public_id=segment_id, deleted_at=None)
+def hold_segment(*, project: Project, segment_id: str, base_version: int | None = None, actor: User | None = None) -> Segment:
+    """The segment, kept from being changed or deleted until the transaction ends.
+
+    Raises ``Segment.DoesNotExist`` when it is deleted, and ``SegmentChanged`` when it says something else than in ``base_version``,
+    which ``actor`` looked at (None: whatever it says).
+    """
+    held = Segment.objects.select_for_update(no_key=True).get(project=project, public_id=segment_id, deleted_at=None)
+    if base_version is not None and base_version != held.version:
+        newest = held.versions.select_related("created_by").get(version=held.version)
+        seen = held.versions.filter(version=base_version).first()
+        if seen is None or (seen.document, seen.members) != (newest.document, newest.members):
+            raise _changed(newest, actor)
+    return held
