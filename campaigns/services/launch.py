@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import lifecycle, review, schedule
 from campaigns.models import Campaign, CampaignState, CampaignVersion, Run, RunState, Treatment
-from campaigns.services import occurrences
+from campaigns.services import changes, occurrences
 from campaigns.services.drafts import CampaignRefused
 from projects.models import User
 from projects.services import audit
@@ -28,30 +28,57 @@ class CampaignIncomplete(CampaignRefused):
         self.findings = findings
 
 
-def launch_campaign(*, campaign: Campaign, actor: User | None, now: datetime.datetime) -> None:
+class CampaignChanged(CampaignRefused):
+    """The draft was changed since it was reviewed: one sentence for each step says who and when."""
+
+
+def launch_campaign(
+    *,
+    campaign: Campaign,
+    actor: User | None,
+    now: datetime.datetime,
+    base_version: int | None = None,
+    segment_version: int | None = None,
+) -> None:
     """Launch a draft: its definition is frozen, its segment's version pinned, its first occurrence due.
 
-    Raises ``CampaignIncomplete`` with every finding that forbids it.
+    ``base_version`` and ``segment_version`` are those of the campaign and of its segment that were reviewed (None: launch what is
+    stored). Raises ``CampaignChanged`` or ``SegmentChanged`` when either says something else by now, and ``CampaignIncomplete``
+    with every finding that forbids the launch; nothing is written then. Whoever saves a step at that moment waits, and is refused.
     """
-    errors = [finding for finding in review.findings(campaign=campaign, now=now) if finding.is_error]
-    if errors:
-        raise CampaignIncomplete(errors)
-    plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=now)
-    due = _first(plan, now)
-    if due is None:
-        raise CampaignRefused(_("This schedule has no run in the future."))
-    with transaction.atomic():
-        lifecycle.move(campaign_id=campaign.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
-        document = _pinned(campaign)
-        Campaign.objects.filter(pk=campaign.pk).update(document=document)
-        CampaignVersion.objects.filter(campaign=campaign, version=campaign.version).update(document=document)
+    with transaction.atomic():  # the campaign first: that is the order of locks
+        held = Campaign.objects.select_for_update(of=("self",)).select_related("project").get(pk=campaign.pk)
+        if not held.is_draft:
+            raise CampaignRefused(_("This campaign was launched already."))
+        if base_version is not None:
+            _check_as_reviewed(held, base_version, actor)
+        _check_complete(held, now)
+        due = _first(occurrences.schedule_of(campaign=held, document=held.document, launched_at=now), now)
+        if due is None:
+            raise CampaignRefused(_("This schedule has no run in the future."))
+        document = _pinned(held, segment_version, actor)
+        lifecycle.move(campaign_id=held.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
+        Campaign.objects.filter(pk=held.pk).update(document=document)
+        CampaignVersion.objects.filter(campaign=held, version=held.version).update(document=document)
         Treatment.objects.update_or_create(
-            campaign=campaign, number=0, defaults={"next_run_at": due.at, "next_occurrence_at": due.at}
+            campaign=held, number=0, defaults={"next_run_at": due.at, "next_occurrence_at": due.at}
         )
-        audit.record(project=campaign.project, actor=actor, verb="campaign.launched", target=campaign, now=now)
+        audit.record(project=held.project, actor=actor, verb="campaign.launched", target=held, now=now)
         if due.at <= now:
             transaction.on_commit(_dispatch_tick)
     campaign.refresh_from_db()
+
+
+def _check_as_reviewed(held: Campaign, base_version: int, actor: User | None) -> None:
+    found = changes.changed_steps(held=held, base_version=base_version)
+    if found:
+        raise CampaignChanged(" ".join(change.sentence(actor=actor) for change in found))
+
+
+def _check_complete(held: Campaign, now: datetime.datetime) -> None:
+    errors = [finding for finding in review.findings(campaign=held, now=now) if finding.is_error]
+    if errors:
+        raise CampaignIncomplete(errors)
 
 
 def _first(plan: schedule.Schedule, now: datetime.datetime) -> schedule.Occurrence | None:
@@ -63,17 +90,19 @@ def _first(plan: schedule.Schedule, now: datetime.datetime) -> schedule.Occurren
     return schedule.following(plan, after=now - datetime.timedelta(microseconds=1))
 
 
-def _pinned(campaign: Campaign) -> dict[str, Any]:
+def _pinned(held: Campaign, segment_version: int | None, actor: User | None) -> dict[str, Any]:
     """The definition with the segment's version; Pinpoint's default is the newest at the time of writing.
 
-    The segment can't be deleted before the transaction ends.
+    The segment can't be changed or deleted before the transaction ends.
     """
-    document = dict(campaign.document)
+    document = dict(held.document)
+    pinned = document.get("SegmentVersion")
+    base = None if pinned else segment_version  # one that is pinned already stays what it is
     try:
-        segment = segments.hold_segment(project=campaign.project, segment_id=document["SegmentId"])
+        segment = segments.hold_segment(project=held.project, segment_id=document["SegmentId"], base_version=base, actor=actor)
     except Segment.DoesNotExist:  # deleted since the review
         raise CampaignRefused(_("The segment was deleted. Choose another one.")) from None
-    document["SegmentVersion"] = document.get("SegmentVersion") or segment.version
+    document["SegmentVersion"] = pinned or segment.version
     return document
 
 

@@ -32,6 +32,7 @@ from segments import builder, evaluation
 from segments import queries as segment_queries
 from segments import wording as segment_wording
 from segments.models import Segment
+from segments.services.segments import SegmentChanged
 
 _SCHEDULE_FIELDS = {"past": "start", "end_before_start": "end", "end_past": "end"}
 
@@ -374,6 +375,7 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         "counts": _counts(campaign),
         "segment": segment,
         "content": _content(campaign),
+        "reviewed": {"base": campaign.version, "segment_version": segment.version if segment else ""},
         **_coming(campaign.document, access.project.time_zone),
     }
     if segment is not None and segment.segment_type == "DIMENSIONAL":
@@ -387,9 +389,20 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
 
 @require_POST
 def launch_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    """Launch what the review showed; what was changed since is shown for another review."""
     access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
+    base = _number(request.POST.get("base", ""))
+    if base is None:
+        messages.error(request, _("Review the campaign before you launch it."))
+        return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")
     try:
-        launch.launch_campaign(campaign=campaign, actor=access.user, now=clock.now())
+        launch.launch_campaign(
+            campaign=campaign, actor=access.user, now=clock.now(), base_version=base,
+            segment_version=_number(request.POST.get("segment_version", "")),
+        )  # fmt: skip
+    except (launch.CampaignChanged, SegmentChanged) as changed:
+        messages.error(request, _("%(change)s Nothing was launched: review it once more.") % {"change": changed.message})
+        return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")
     except Refusal as refusal:
         messages.error(request, refusal.message)
         return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")

@@ -64,7 +64,7 @@ def test_the_wizard_is_walked_left_and_taken_up_again(project: Project, segment:
     })  # fmt: skip
     review = client.get(step("review")).content.decode()
     preview = client.get(url("preview-html", project, campaign.public_id)).content.decode()
-    launched = client.post(url("launch-campaign", project, campaign.public_id))
+    launched = client.post(url("launch-campaign", project, campaign.public_id), {"base": 4})
 
     assert "Choose whom the message goes to." in early
     assert "2 matching, 1 eligible" in review
@@ -184,7 +184,7 @@ def test_a_stranger_gets_404_and_a_viewer_may_only_look(project: Project, segmen
 def test_the_numbers_and_the_people_behind_them(project: Project, segment: Segment) -> None:
     client = logged_in(project.created_by)
     campaign = make_campaign(project=project, document=campaign_document(segment=segment))
-    client.post(url("launch-campaign", project, campaign.public_id))
+    client.post(url("launch-campaign", project, campaign.public_id), {"base": 1})
     (run_id,) = occurrences.claim_due(now=clock.now())
     freezing.freeze_run(run_id=run_id, clock=clock.now)
     transport = RecordingTransport()

@@ -90,7 +90,8 @@ def test_no_name_or_value_adds_a_header_to_a_campaigns_mail(evil: str) -> None:
         "Body": "text\r\n.\r\n" + evil,
     }
     campaign = make_campaign(project=project, document=document, name=evil[:128])
-    logged_in(project.created_by).post(reverse("campaigns:launch-campaign", args=[project.public_id, campaign.public_id]))
+    launch = reverse("campaigns:launch-campaign", args=[project.public_id, campaign.public_id])
+    logged_in(project.created_by).post(launch, {"base": 1})
     (run_id,) = occurrences.claim_due(now=clock.now())
     freezing.freeze_run(run_id=run_id, clock=clock.now)
     transport = RecordingTransport()

@@ -218,7 +218,7 @@ def test_a_campaign_whose_document_names_a_foreign_segment_is_not_launched(mine:
     client = logged_in(mine.created_by)
 
     review = client.get(reverse("campaigns:edit-campaign", args=[mine.public_id, campaign.public_id, "review"]))
-    launched = client.post(reverse("campaigns:launch-campaign", args=[mine.public_id, campaign.public_id]))
+    launched = client.post(reverse("campaigns:launch-campaign", args=[mine.public_id, campaign.public_id]), {"base": 1})
     preview = client.get(reverse("campaigns:preview-campaign", args=[mine.public_id, campaign.public_id]))
 
     assert (review.status_code, launched.status_code, preview.status_code) == (200, 302, 200)
