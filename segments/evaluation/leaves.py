@@ -81,7 +81,7 @@ def scan(*, project_id: int, found: tuple[str, dict[str, Any]], is_of_user: bool
     with connection.cursor() as cursor:
         cursor.execute(_HAND_OVER)
     if is_of_user and _is_rare(condition, params):
-        with planned_without("hashjoin", "mergejoin", "seqscan"):  # the project's users, and each one's endpoints, by the indexes
+        with planned_without("hashjoin", "mergejoin"):  # each user's endpoints by the index
             return id_set(_SCAN.format(condition=condition, join="INNER"), params)
     return id_set(_SCAN.format(condition=condition, join="INNER" if is_of_user else "LEFT"), params)
 
