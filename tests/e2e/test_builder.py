@@ -215,6 +215,7 @@ def test_the_editor_completes_the_names_of_variables(browser: Browser, live_serv
         page.locator(".ace_text-input").focus()
         page.keyboard.type("{{User.UserA")
         expect(page.locator(".ace_autocomplete")).to_contain_text("MBR_FULLNM")
+        expect(page.locator(".ace_autocomplete")).not_to_contain_text("Address")  # the list has followed what was typed
         page.keyboard.press("Enter")
 
         assert page.locator('[name="html"]').input_value() == "{{User.UserAttributes.MBR_FULLNM}}"
