@@ -46,20 +46,13 @@ def _gather(raw: Sequence[bytes]) -> Gathered:
             places.append(place)
         else:
             left.append(place)
-    gathered = _Gathered(found)
-    if gathered.is_too_wide:
+    found_columns = _Columns(found)
+    if found_columns.is_too_wide:
         return Gathered({}, np.zeros(0, dtype=np.int64), sorted(left + places))
-    keep = np.flatnonzero(~gathered.faulty)
-    left += np.asarray(places, dtype=np.int64)[gathered.faulty].tolist()
-    kept = pa.array(keep)
-    columns = {
-        key: [one.take(kept) for one in some] if isinstance(some, list) else some.take(kept)
-        for key, some in gathered.columns.items()
-    }
-    return Gathered(columns, np.asarray(places, dtype=np.int64)[keep], sorted(left))
+    return objects.gathered(found_columns.columns, places=places, good=~found_columns.faulty, left=left)
 
 
-class _Gathered:
+class _Columns:
     """Columns of documents; ``faulty`` are those with a value of another type than its member's."""
 
     def __init__(self, found: list[dict[str, Any]]) -> None:

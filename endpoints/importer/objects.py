@@ -47,6 +47,14 @@ class Gathered:
     left: list[int]
 
 
+def gathered(columns: Columns, *, places: Sequence[int], good: Mask, left: Sequence[int]) -> Gathered:
+    """The lines at these places that are good; the others join those that are left."""
+    at = np.asarray(places, dtype=np.int64)
+    rows = pa.array(np.flatnonzero(good))
+    kept = {key: [one.take(rows) for one in held] if isinstance(held, list) else held.take(rows) for key, held in columns.items()}
+    return Gathered(kept, at[good], sorted([*left, *at[~good].tolist()]))
+
+
 @dataclass(slots=True)
 class _Names:
     """The names in the maps of some documents, and the types of the members that are ignored."""
@@ -124,12 +132,7 @@ def gather(raw: Sequence[bytes]) -> Gathered | None:
         columns, good = read
         bad = np.flatnonzero(~good)
         if len(bad) * _FEW_LEFT <= len(lines):
-            keep = np.flatnonzero(good)
-            taken = pa.array(keep)
-            left += np.asarray(fit, dtype=np.int64)[bad].tolist()
-            return Gathered(
-                {key: _taken(held, taken) for key, held in columns.items()}, np.asarray(fit, dtype=np.int64)[keep], sorted(left)
-            )
+            return gathered(columns, places=fit, good=good, left=left)
         if not names.learn(lines[place] for place in bad[: _SAMPLE * 4].tolist()):
             return None
     return None
@@ -146,10 +149,6 @@ def _is_simple(line: bytes) -> bool:
         and line.count(b"{") <= _BRACES
         and line.count(b"[") <= _BRACKETS
     )
-
-
-def _taken(held: Any, rows: pa.Array) -> Any:
-    return [one.take(rows) for one in held] if isinstance(held, list) else held.take(rows)
 
 
 def _read(lines: list[bytes], names: _Names) -> tuple[Columns, Mask] | None:

@@ -102,11 +102,11 @@ def write_piece(
     to see to: a later line of a file wins over an earlier one only if its piece is written later. ``register=False`` writes
     nothing: it only finds the endpoints that the lines name. Raises ``FileRefused`` for too many attribute names.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE)
     if not register:
         return _find(project, prepared, now)
     addresses.lock_project(project.pk)
-    with connection.cursor() as cursor:
-        cursor.execute(_ALONE)
     _note_names(project, prepared)
     conflicts = 0
     while True:

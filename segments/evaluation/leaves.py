@@ -190,37 +190,22 @@ def _day_after(day: datetime.date) -> str:
 
 def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
     low, high = test.value, test.upper
-    wanted = {
-        Comparison.EQUAL: f"[{low},{low}]",
-        Comparison.GREATER_THAN: f"({low},)",
-        Comparison.LESS_THAN: f"(,{low})",
-        Comparison.GREATER_THAN_OR_EQUAL: f"[{low},)",
-        Comparison.LESS_THAN_OR_EQUAL: f"(,{low}]",
-        Comparison.BETWEEN: f"[{low},{high}]",
+    bounds, path = {
+        Comparison.EQUAL: (f"[{low},{low}]", f"@ == {low}"),
+        Comparison.GREATER_THAN: (f"({low},)", f"@ > {low}"),
+        Comparison.LESS_THAN: (f"(,{low})", f"@ < {low}"),
+        Comparison.GREATER_THAN_OR_EQUAL: (f"[{low},)", f"@ >= {low}"),
+        Comparison.LESS_THAN_OR_EQUAL: (f"(,{low}]", f"@ <= {low}"),
+        Comparison.BETWEEN: (f"[{low},{high}]", f"@ >= {low} && @ <= {high}"),
     }[test.comparison]
-    if test.subject.kind is SubjectKind.METRIC:
-        return "e.metrics @? %(wanted)s::jsonpath", {"wanted": _path_of_number(test)}
-    params = {"wanted": wanted}
+    if test.subject.kind is SubjectKind.METRIC:  # the value as it stands, compared where it lies
+        return "e.metrics @? %(wanted)s::jsonpath", {"wanted": f"$.{json.dumps(test.subject.name)} ? ({path})"}
     # The server's own reader takes more than ours, and less time: ours is asked about what is in the range.
     condition = (
         "CASE WHEN pg_input_is_valid({it}, 'numeric') THEN ({it})::numeric <@ %(wanted)s::numrange AND pabal_number({it}) IS NOT NULL"
         " ELSE FALSE END"
     )
-    return some(test.subject, condition, "pabal_has_number({held}, %(wanted)s)"), params
-
-
-def _path_of_number(test: Numeric) -> str:
-    """The metric's value as it stands, compared where it lies."""
-    low, high = test.value, test.upper
-    wanted = {
-        Comparison.EQUAL: f"@ == {low}",
-        Comparison.GREATER_THAN: f"@ > {low}",
-        Comparison.LESS_THAN: f"@ < {low}",
-        Comparison.GREATER_THAN_OR_EQUAL: f"@ >= {low}",
-        Comparison.LESS_THAN_OR_EQUAL: f"@ <= {low}",
-        Comparison.BETWEEN: f"@ >= {low} && @ <= {high}",
-    }[test.comparison]
-    return f"$.{json.dumps(test.subject.name)} ? ({wanted})"
+    return some(test.subject, condition, "pabal_has_number({held}, %(wanted)s)"), {"wanted": bounds}
 
 
 def _present(subject: Subject) -> str:

@@ -1,10 +1,15 @@
 import { Controller } from "../../vendor/stimulus/stimulus.js";
 
-// In place of all that was typed of a variable: the list may be a few keys behind.
-function insertMatch(editor, { value }) {
+const holds = (text, keys) => [...keys].reduce((at, key) => (at < 0 ? at : text.indexOf(key, at) + 1 || -1), 0) >= 0;
+
+// In place of all that was typed of a variable. The list may be some keys behind: what was chosen of it must fit what was typed since,
+// or else the first variable that does is meant.
+function insertMatch(editor, { value, values }) {
   const { row, column } = editor.getCursorPosition();
   const [typed] = editor.session.getLine(row).slice(0, column).match(/\{[\w.{]*$/) ?? [""];
-  editor.session.replace({ start: { row, column: column - typed.length }, end: { row, column } }, value);
+  const fits = (one) => holds(one.toLowerCase(), typed.toLowerCase());
+  const meant = fits(value) ? value : values.find(fits);
+  if (meant) editor.session.replace({ start: { row, column: column - typed.length }, end: { row, column } }, meant);
 }
 
 // Ace over the HTML field, which stays what the form sends; completion of variables there, and a picker for the other fields.
@@ -39,11 +44,11 @@ export default class extends Controller {
     this.editor.textInput.getElement().setAttribute("aria-label", "HTML");
     this.editor.session.on("change", () => { field.value = this.editor.getValue(); });
     this.editor.on("focus", () => { this.last = this.editor; });
-    const names = this.namesValue;
+    const values = this.namesValue.map((name) => `{{${name}}}`);
     this.editor.setOptions({ enableBasicAutocompletion: [{
       identifierRegexps: [/[\w.{]/],
       getCompletions: (_editor, _session, _position, _prefix, done) =>
-        done(null, names.map((name) => ({ value: `{{${name}}}`, meta: "Pabal", completer: { insertMatch } }))),
+        done(null, values.map((value) => ({ value, values, meta: "Pabal", completer: { insertMatch } }))),
     }], enableLiveAutocompletion: false });
     this.editor.commands.on("afterExec", ({ command, args }) => {
       if (command.name === "insertstring" && args === "{") this.editor.execCommand("startAutocomplete");
