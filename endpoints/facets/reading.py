@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from pyroaring import BitMap, BitMap64
 
 from core.audience import Audience
-from core.sql import copy_rows
+from core.sql import copy_rows, text_array
 from endpoints.facets import store
 from endpoints.facets.deltas import Delta, Row
 from endpoints.facets.store import Chunks
@@ -29,7 +29,7 @@ _SUBJECTS = """
      WHERE s.project_id = %s AND (s.kind, s.name) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
      ORDER BY d.id
 """
-_CHUNKS = "SELECT value, chunk, ids FROM endpoints_facetchunk WHERE subject_id = %s AND value = ANY(%s) AND total > 0"
+_CHUNKS = "SELECT value, chunk, ids FROM endpoints_facetchunk WHERE subject_id = %s AND value = ANY(%s::text[]) AND total > 0"
 _NAMES = "SELECT DISTINCT value FROM endpoints_facetchunk WHERE subject_id = %s AND total > 0"
 _CHANGED = """
     SELECT value, sum(total) FROM endpoints_facetchunk
@@ -63,7 +63,7 @@ class _Base:
         if not missing:
             return
         found: dict[str, Chunks] = {value: {} for value in missing}
-        for value, chunk, stored in copy_rows(_CHUNKS, [self.subject_id, missing]):
+        for value, chunk, stored in copy_rows(_CHUNKS, [self.subject_id, text_array(missing)]):
             found[value.decode()][int.from_bytes(chunk)] = BitMap.deserialize(stored)
             self.bytes += len(stored) + 200
         self.chunks |= found

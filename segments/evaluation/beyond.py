@@ -40,8 +40,11 @@ def holding(*, project_id: int, test: Test, moment: Moment) -> Audience:
             return leaves.holding(project_id=project_id, test=moment.dated(test))
         case Did():
             return did(project_id=project_id, test=test, moment=moment)
-        case Near() | ActiveWithin() | Anniversary():
+        case Near() | ActiveWithin():
             return leaves.scan(project_id=project_id, found=condition(test, moment))
+        case Anniversary():
+            is_of_user = leaves.is_of_user(test.subject)
+            return leaves.scan(project_id=project_id, found=condition(test, moment), is_of_user=is_of_user)
         case _:
             return leaves.holding(project_id=project_id, test=test)
 
