@@ -56,7 +56,7 @@ def filtered(base: str) -> dict[str, Any]:
 
 
 def measure(*, report: Report, project: Project, base: str, rows: int) -> None:
-    _fold_all(project)
+    _fold_all()
 
     def by_hand() -> tuple[int, int]:
         with connection.cursor() as cursor:
@@ -90,10 +90,11 @@ def _environment() -> dict[str, str]:
     return os.environ | {"BENCH_DATABASE": str(connection.settings_dict["NAME"]), "LOG_LEVEL": "WARNING"}
 
 
-def _fold_all(project: Project) -> None:
-    """What the tick has done by the time somebody looks at a segment."""
-    while FacetDelta.objects.filter(subject__project=project).exists():
-        folding.fold_project(project_id=project.pk)
+def _fold_all() -> None:
+    """What the tick has done by the time somebody looks at a segment: after every import, of other projects too."""
+    for project in Project.objects.all():
+        while FacetDelta.objects.filter(subject__project=project).exists():
+            folding.fold_project(project_id=project.pk)
 
 
 def _count(project: Project, *dimensions: dict[str, Any]) -> queries.Counts:

@@ -32,11 +32,16 @@ def execute_again(cursor: Any, query: str, params: Sequence[Any] | Mapping[str, 
     Half of what a single update costs the server is planning. The plan knows no values (``core.apps`` asks for that), so the query
     must be one whose plan is the same for all of them, and each parameter's type must be told by the text around it.
     """
-    if rows > _FEW or connection.settings_dict.get(
-        "DISABLE_SERVER_SIDE_CURSORS"
-    ):  # a pooler hands connections from one to another
-        cursor.execute(query, params)
-        return
+    cursor.execute(*_again(cursor, query, params, rows))
+
+
+def _again(
+    cursor: Any, query: str, params: Sequence[Any] | Mapping[str, Any], rows: int
+) -> tuple[str, Sequence[Any] | Mapping[str, Any]]:
+    """The statement as it is to be executed, with its parameters; prepared, if it is worth it."""
+    is_pooled = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")  # a pooler hands connections from one to another
+    if rows > _FEW or is_pooled:
+        return query, params
     known = _prepared.setdefault(connection.connection, {})
     if query not in known:
         name = f"again_{len(known)}"
@@ -51,7 +56,28 @@ def execute_again(cursor: Any, query: str, params: Sequence[Any] | Mapping[str, 
         cursor.execute(f"PREPARE {name} AS {_PLACE.sub(number, query)}")
         known[query] = f"EXECUTE {name} ({', '.join('%s' for _name in names)})", [one for one in names if one] or None
     execute, order = known[query]
-    cursor.execute(execute, params if order is None else [params[one] for one in order])  # type: ignore[call-overload]
+    return execute, params if order is None else [params[one] for one in order]  # type: ignore[call-overload]
+
+
+class Together:
+    """Statements whose rows nobody asks for, sent to the server at once: a round trip costs as much as a small statement.
+
+    What waits is lost unless ``send`` is called.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+
+    def execute_again(self, query: str, params: Sequence[Any] | Mapping[str, Any], *, rows: int) -> None:
+        """As the function of this name, when ``send`` is called."""
+        with connection.cursor() as cursor:
+            self._waiting.append(cursor.mogrify(*_again(cursor, query, params, rows)).decode())
+
+    def send(self) -> None:
+        if self._waiting:
+            with connection.cursor() as cursor:
+                cursor.execute(";".join(self._waiting))
+            self._waiting.clear()
 
 
 def copy_rows(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[list[bytes]]:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from psycopg2.extras import execute_values
 from pyroaring import BitMap64
 
-from core.sql import bigint_array, execute_again, text_array
+from core.sql import Together, bigint_array, text_array
 from endpoints.facets.subjects import Subject, SubjectKind
 
 # A subject that nobody has named yet begins complete: its row is made by the first transaction that names it.
@@ -59,8 +59,16 @@ class Changes:
     def remove(self, subject: Subject, value: str, ids: Ids) -> None:
         _put(self._removed, self._added, subject, value, ids)
 
-    def record(self, *, project_id: int) -> None:
-        """Write what was collected, in the caller's transaction. The rows of the endpoints concerned are locked by then."""
+    def record(self, *, project_id: int, together: Together | None = None) -> None:
+        """Write what was collected, in the caller's transaction. The rows of the endpoints concerned are locked by then.
+
+        ``together`` has statements that wait for this one, and are sent with it.
+        """
+        together = together or Together()
+        self._record(project_id, together)
+        together.send()
+
+    def _record(self, project_id: int, together: Together) -> None:
         subjects = sorted({*self._added, *self._removed, *self._too_many}, key=lambda one: (one.kind, one.name))
         if not subjects:
             return
@@ -83,8 +91,7 @@ class Changes:
         if places:
             kinds, names = [str(one.kind) for one in subjects], [one.name for one in subjects]
             given = [bigint_array(places), text_array(values), _array(added), _array(removed)]
-            with connection.cursor() as cursor:
-                execute_again(cursor, _RECORD, [*given, text_array(kinds), text_array(names), project_id], rows=len(places))
+            together.execute_again(_RECORD, [*given, text_array(kinds), text_array(names), project_id], rows=len(places))
 
 
 def given_up(*, project_id: int) -> set[Subject]:

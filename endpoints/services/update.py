@@ -18,6 +18,7 @@ from endpoints.writing.dates import look_like_dates
 from endpoints.writing.documents import Item, Refused, take_document
 from endpoints.writing.fold import Folded
 from endpoints.writing.refusals import ItemRefused
+from endpoints.writing.stored import write_stored
 from endpoints.writing.write import Write, write_lines
 from projects.models import Project
 
@@ -44,9 +45,12 @@ def update_endpoints(
     """
     lines = [_read(place, item) for place, item in enumerate(items, 1)]
     names = {line.line: _names(line) for line in lines if isinstance(line, Item)}
-    unknown = catalogue.unknown_names(project=project, names=set().union(*names.values()))
+    all_names = set().union(*names.values())
     how = Write(project_id=project.pk, source=source, now=now, actor_id=actor_id, touch=True)
-    if unknown:
+    done = write_stored(lines=lines, names=all_names, how=how)
+    if done is not None:
+        folded, written = done
+    elif unknown := catalogue.unknown_names(project=project, names=all_names):
         with transaction.atomic():
             addresses.share_project(project.pk)
             _check_room(project, lines, names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from core.sql import execute_again, text_array
 from endpoints.models import EndpointStatus
 from endpoints.writing import rules
 from endpoints.writing.documents import Item, Refused
+from endpoints.writing.merging import State
 from endpoints.writing.refusals import ItemRefused
 
 _NAMESPACE = uuid.UUID("6f0f6f2e-9d3b-4a57-8a1c-2f9f5d5b7c10")
@@ -66,13 +67,20 @@ def fold(
     now: datetime.datetime,
     register: bool = True,
     lock: Callable[[list[str]], None] | None = None,
+    stored: Mapping[str, State] | None = None,
 ) -> Folded:
     """Fold items in their order. Three queries: what they need to know of what is stored.
 
     Without ``register`` an item must name an endpoint that is stored, and tells nothing about it to those after it. The items
-    given stay as they are. ``lock`` is called with the users' ids before their endpoints are counted, where that is needed.
+    given stay as they are. ``lock`` is called with the users' ids before their endpoints are counted, where that is needed. With
+    ``stored``, by key the endpoints that the items name, each of which has the user whom its item names, nothing is asked.
     """
-    known = _Known(project_id, [line for line in lines if isinstance(line, Item)], now, lock)
+    items = [line for line in lines if isinstance(line, Item)]
+    known = _Known(project_id, now)
+    if stored is None:
+        known.ask(items, lock)
+    else:
+        known.take(items, stored)
     folded = Folded(processed=len(lines))
     for line in lines:
         if isinstance(line, Refused):
@@ -122,38 +130,43 @@ def _derived(project_id: int, pair: tuple[str, str]) -> str:
 class _Known:
     """What is stored already, as far as these items ask: extended as they are taken."""
 
-    def __init__(
-        self, project_id: int, items: Sequence[Item], now: datetime.datetime, lock: Callable[[list[str]], None] | None
-    ) -> None:
+    def __init__(self, project_id: int, now: datetime.datetime) -> None:
         self._project_id, self._now = project_id, now
-        self._by_key = _BY_KEY_WITH_USER if any(item.user_id for item in items) else _BY_KEY
-        named = [item.endpoint_id.lower() for item in items if item.endpoint_id]
-        nameless = _nameless(items)
         self.targets: dict[str, tuple[str, str]] = {}  # endpoint key → (channel, address)
         self.keys: dict[tuple[str, str], str] = {}  # (channel, address key) → endpoint key
         self._inactive: set[str] = set()  # endpoint keys
         self._user_of: dict[str, str] = {}  # endpoint key → user id
         self._seats: dict[str, dict[str, tuple[datetime.datetime, str]]] = {}  # user id → endpoint key → (effective, channel)
+
+    def take(self, items: Sequence[Item], stored: Mapping[str, State]) -> None:
+        """What is known already."""
+        self.targets = {key: (state.channel, state.address) for key, state in stored.items()}
+        self._user_of = {item.endpoint_id.lower(): item.user_id for item in items}
+
+    def ask(self, items: Sequence[Item], lock: Callable[[list[str]], None] | None) -> None:
+        by_key = _BY_KEY_WITH_USER if any(item.user_id for item in items) else _BY_KEY
+        named = [item.endpoint_id.lower() for item in items if item.endpoint_id]
+        nameless = _nameless(items)
         with connection.cursor() as cursor:
             if nameless:
-                self.keys = _stored_keys(project_id, nameless)
+                self.keys = _stored_keys(self._project_id, nameless)
                 named += [self.key_of(item) for item in items if not item.endpoint_id and item.address and item.channel]
             if named:
-                self._read(cursor, named)
+                self._read(cursor, by_key, named)
             # Whoever keeps his user takes no new seat, and most keep their address: most writes need ask and lock no more.
             moving = {
                 item.user_id for item in items if item.user_id and self._user_of.get(item.endpoint_id.lower()) != item.user_id
             }
             if lock is not None and (moving or any(self.is_addressed(item.endpoint_id.lower(), item) for item in items)):
                 lock(sorted({item.user_id for item in items if item.user_id}))
-                self._read(cursor, named)
+                self._read(cursor, by_key, named)
             if moving:
-                cursor.execute(_OF_USERS, [project_id, text_array(sorted(moving))])
+                cursor.execute(_OF_USERS, [self._project_id, text_array(sorted(moving))])
                 for user_id, key, channel, effective_at in cursor.fetchall():
                     self._seats.setdefault(user_id, {})[key] = (effective_at, channel)
 
-    def _read(self, cursor: Any, keys: list[str]) -> None:
-        execute_again(cursor, self._by_key, [self._project_id, text_array(keys)], rows=len(keys))
+    def _read(self, cursor: Any, query: str, keys: list[str]) -> None:
+        execute_again(cursor, query, [self._project_id, text_array(keys)], rows=len(keys))
         for key, channel, address, status, user_id in cursor.fetchall():
             self.targets[key] = (channel, address)
             self._user_of[key] = user_id or ""

@@ -6,11 +6,12 @@ import datetime
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 from django.db import connection
 
-from core.sql import bigint_array, execute_again, text_array
+from core.sql import Together, bigint_array, execute_again, text_array
 from endpoints.models import OptOutEntry
 from endpoints.writing.merging import State
 
@@ -52,7 +53,11 @@ _BY_ADDRESS = """
     e.project_id = %(project)s AND (e.channel_type, e.address_key) IN (
         SELECT * FROM unnest(%(channels)s::text[], %(addresses)s::text[]))
 """
-_LOCK_ENDPOINTS = f"SELECT {_COLUMNS} FROM endpoints_endpoint e WHERE {{condition}} ORDER BY e.id FOR NO KEY UPDATE"
+_NAMES = """
+    (SELECT array_agg(n.kind || ' ' || n.name) FROM endpoints_attributename n
+      WHERE n.project_id = %(project)s AND n.name = ANY(%(names)s::text[]))
+"""
+_LOCK_ENDPOINTS = f"SELECT {_COLUMNS}, {{more}} FROM endpoints_endpoint e WHERE {{condition}} ORDER BY e.id FOR NO KEY UPDATE"
 _INSERT_ENDPOINTS = """
     INSERT INTO endpoints_endpoint
            (project_id, endpoint_id, endpoint_key, channel_type, address, address_key, opt_out, status, user_id, attributes,
@@ -145,30 +150,43 @@ def lock_endpoints(
     ways = [condition for condition, some in given if some]
     if not ways:
         return []
+    params = {
+        "project": project_id,
+        "keys": text_array(keys),
+        "ids": bigint_array(ids),
+        "users": bigint_array(user_pks),
+        "channels": text_array(channel for channel, _address in addresses),
+        "addresses": text_array(address for _channel, address in addresses),
+    }
+    asked = len(keys) + len(ids) + len(user_pks) + len(addresses)
+    return [_state(row) for row in _lock(ways, "NULL", params, asked)]
+
+
+def lock_stored(*, project_id: int, keys: Sequence[str], names: set[tuple[str, str]]) -> tuple[list[State], set[tuple[str, str]]]:
+    """The endpoints with these keys, locked; and those of the attribute names (kind, name) that the catalogue has, if any is found."""
+    params = {"project": project_id, "keys": text_array(keys), "names": text_array({name for _kind, name in names})}
+    rows = _lock([_BY_KEY], _NAMES, params, len(keys))
+    known = {tuple(one.split(" ", 1)) for one in rows[0][-1] or ()} if rows else set()
+    return [_state(row) for row in rows], names & known
+
+
+def _lock(ways: list[str], more: str, params: dict[str, Any], asked: int) -> list[tuple[Any, ...]]:
     condition = ways[0]
     if len(ways) > 1:
         found = " UNION ".join(f"SELECT e.id FROM endpoints_endpoint e WHERE {way}" for way in ways)
         condition = f"e.id IN ({found})"
     with connection.cursor() as cursor:
-        params = {
-            "project": project_id,
-            "keys": text_array(keys),
-            "ids": bigint_array(ids),
-            "users": bigint_array(user_pks),
-            "channels": text_array(channel for channel, _address in addresses),
-            "addresses": text_array(address for _channel, address in addresses),
-        }
-        asked = len(keys) + len(ids) + len(user_pks) + len(addresses)
-        execute_again(cursor, _LOCK_ENDPOINTS.format(condition=condition), params, rows=asked)
-        rows = cursor.fetchall()
-    return [
-        State(
-            id=row[0], key=row[1], endpoint_id=row[2], channel=row[3], address=row[4], opt_out=row[5], status=row[6],
-            user_pk=row[7], attributes=orjson.loads(row[8]), metrics=orjson.loads(row[9]), demographic=orjson.loads(row[10]),
-            location=orjson.loads(row[11]), request_id=row[12], updated_at=row[13],
-        )
-        for row in rows
-    ]  # fmt: skip
+        execute_again(cursor, _LOCK_ENDPOINTS.format(more=more, condition=condition), params, rows=asked)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _state(row: tuple[Any, ...]) -> State:
+    return State(
+        id=row[0], key=row[1], endpoint_id=row[2], channel=row[3], address=row[4], opt_out=row[5], status=row[6],
+        user_pk=row[7], attributes=orjson.loads(row[8]), metrics=orjson.loads(row[9]), demographic=orjson.loads(row[10]),
+        location=orjson.loads(row[11]), request_id=row[12], updated_at=row[13],
+    )  # fmt: skip
 
 
 def insert_endpoints(*, project_id: int, states: Sequence[State], line_hashes: Sequence[int | None]) -> list[State]:
@@ -189,8 +207,13 @@ def insert_endpoints(*, project_id: int, states: Sequence[State], line_hashes: S
     return [replace(state, id=ids[state.key]) for state in states]
 
 
-def update_endpoints(states: Sequence[State], *, line_hashes: Sequence[int | None], effective: Sequence[bool]) -> None:
-    """``effective``: whether the endpoint itself was written to (EffectiveDate), not only reached by a rule."""
+def update_endpoints(
+    states: Sequence[State], *, line_hashes: Sequence[int | None], effective: Sequence[bool], together: Together | None = None
+) -> None:
+    """``effective``: whether the endpoint itself was written to (EffectiveDate), not only reached by a rule.
+
+    With ``together`` the statement waits there.
+    """
     if not states:
         return
     given = [
@@ -201,8 +224,10 @@ def update_endpoints(states: Sequence[State], *, line_hashes: Sequence[int | Non
         text_array("t" if is_named else "f" for is_named in effective),
         text_array(state.updated_at.isoformat() for state in states), bigint_array(line_hashes),
     ]  # fmt: skip
-    with connection.cursor() as cursor:
-        execute_again(cursor, _UPDATE_ENDPOINTS, given, rows=len(states))
+    waiting = together or Together()
+    waiting.execute_again(_UPDATE_ENDPOINTS, given, rows=len(states))
+    if together is None:
+        waiting.send()
 
 
 def opted_out_themselves(ids: Sequence[int]) -> set[int]:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, transaction
 from psycopg2.errors import DeadlockDetected, UniqueViolation
 
+from core.sql import Together
 from endpoints import facets
 from endpoints.models import EndpointStatus, OptOut, OptOutEntry
 from endpoints.writing import addresses, hashes, rules, tables
@@ -53,6 +54,14 @@ class Write:
     keep_before: bool = False
     has_project: bool = False
     hashes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """All users (by id) and endpoints that the items name: stored and locked. No rule reaches beyond them."""
+
+    users: dict[str, User]
+    endpoints: list[State]
 
 
 class _Refused(Exception):
@@ -104,28 +113,33 @@ def _write_once(lines: Sequence[Item | Refused], how: Write) -> tuple[Folded, Wr
     return folded, written
 
 
-def write(*, folded: Folded, how: Write) -> Written:
-    """Write what items were folded to. Locks users, then endpoints, both in ascending order.
+def write(*, folded: Folded, how: Write, locked: Locked | None = None) -> Written:
+    """Write what items were folded to. Locks users, then endpoints, both in ascending order, unless they are ``locked`` already.
 
     Raises ``addresses.Again`` when an address changed hands between two of this transaction's statements: roll back, try again.
     """
-    users = _Users(folded, how)
-    states = _Endpoints(folded, users, how)
+    users = _Users(folded, how, locked)
+    states = _Endpoints(folded, users, how, locked)
+    together = Together()
     users.write()
-    states.write()
+    states.write(together)
     changes = facets.Changes()
     users.index(changes, states.moved)
     states.index(changes)
-    changes.record(project_id=how.project_id)
+    changes.record(project_id=how.project_id, together=together)
     return states.written
 
 
 class _Users:
     """The users whom the items name: as they stood, and as they come out."""
 
-    def __init__(self, folded: Folded, how: Write) -> None:
+    def __init__(self, folded: Folded, how: Write, locked: Locked | None) -> None:
         self._how = how
-        self.stored = tables.lock_users(project_id=how.project_id, user_ids=sorted(folded.users)) if folded.users else {}
+        self.stored: dict[str, User] = {}
+        if locked is not None:
+            self.stored = locked.users
+        elif folded.users:
+            self.stored = tables.lock_users(project_id=how.project_id, user_ids=sorted(folded.users))
         self.after: dict[str, User] = {}
         self.changed: list[User] = []
         self._new: list[User] = []
@@ -185,15 +199,18 @@ class _Users:
 class _Endpoints:
     """The endpoints that the items give fields of, and those that the rules reach through them."""
 
-    def __init__(self, folded: Folded, users: _Users, how: Write) -> None:
+    def __init__(self, folded: Folded, users: _Users, how: Write, locked: Locked | None) -> None:
         self._how, self._folded, self._users = how, folded, users
         self.written = Written()
-        found = tables.lock_endpoints(
-            project_id=how.project_id,
-            keys=sorted({*folded.endpoints, *folded.stepped_aside}),
-            user_pks=users.changed_pks,
-            addresses=sorted(addresses.owners(folded.endpoints)),
-        )
+        if locked is not None:
+            found = locked.endpoints
+        else:
+            found = tables.lock_endpoints(
+                project_id=how.project_id,
+                keys=sorted({*folded.endpoints, *folded.stepped_aside}),
+                user_pks=users.changed_pks,
+                addresses=sorted(addresses.owners(folded.endpoints)),
+            )
         users.reach((state.id, state.user_pk) for state in found)
         self._stored = {state.key: state for state in found}
         self._after: dict[str, State] = {}  # what is to be written, by key
@@ -261,7 +278,8 @@ class _Endpoints:
             return True
         return state.channel in rules.ONE_OWNER_CHANNELS and (stored.status, state.status) == ("INACTIVE", "ACTIVE")
 
-    def write(self) -> None:
+    def write(self, together: Together) -> None:
+        """All but the update of stored endpoints, which waits in ``together``."""
         how, written = self._how, self.written
         left = {self._stored[state.key].user_pk for state in self._changed if state.id in self.moved}
         self._left = tables.users_by_pk(left - set(self._users.by_pk))
@@ -269,7 +287,7 @@ class _Endpoints:
         self._new = tables.insert_endpoints(project_id=how.project_id, states=self._new, line_hashes=self._line_hashes(self._new))
         tables.update_endpoints(
             self._changed, line_hashes=self._line_hashes(self._changed),
-            effective=[state.key in self._folded.endpoints for state in self._changed],
+            effective=[state.key in self._folded.endpoints for state in self._changed], together=together,
         )  # fmt: skip
         written.ids |= {state.key: state.id for state in self._new}
         written.created = [state.id for state in self._new]
