@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from typing import Any
 from collections.abc import Callable
 
 import numpy as np
@@ -95,7 +96,7 @@ def _people(project: Project, rows: int) -> np.ndarray:
         )
         first = int(cursor.fetchone()[0]) + 1
         for begin in range(first, first + rows, _AT_ONCE):
-            given = {
+            given: dict[str, Any] = {
                 "project": project.pk, "first": begin, "last": min(begin + _AT_ONCE, first + rows) - 1, "day": _FIRST_DAY,
                 "stores": STORES, "grades": GRADES, "days": DAYS,
             }  # fmt: skip
@@ -117,8 +118,8 @@ def _people(project: Project, rows: int) -> np.ndarray:
     make_facet(project, facets.Subject(of_user, "grade"), [chr(65 + n) for n in range(GRADES)], ids % GRADES, ids)
     make_facet(project, facets.Subject(attribute, "store"), [f"매장-{n}" for n in range(STORES)], ids % STORES, ids)
     make_facet(project, facets.Subject(attribute, "signup"), days, ids % DAYS, ids)
-    catalogue.note_names(project=project, kind=AttributeKind.USER_ATTRIBUTE, names={"grade": False})
-    catalogue.note_names(project=project, kind=AttributeKind.ATTRIBUTE, names={"store": False, "signup": True})
+    names = {AttributeKind.USER_ATTRIBUTE: {"grade": False}, AttributeKind.ATTRIBUTE: {"store": False, "signup": True}}
+    catalogue.note_names(project=project, names=names)
     if (
         Endpoint.objects.filter(project=project, pk=ids[rows // 2], attributes__store=[f"매장-{ids[rows // 2] % STORES}"]).count()
         != 1

@@ -61,7 +61,8 @@ def measure(*, report: Report, project: Project, base: str, rows: int) -> None:
     def by_hand() -> tuple[int, int]:
         with connection.cursor() as cursor:
             cursor.execute(_BY_HAND, [project.pk])
-            return cursor.fetchone()
+            matching, eligible = cursor.fetchone()
+        return matching, eligible
 
     def counted() -> tuple[int, int]:
         counts = queries.document_counts(project=project, document=filtered(base), now=datetime.datetime.now(datetime.UTC))
@@ -146,7 +147,7 @@ def _while_others_write(report: Report, project: Project, rows: int) -> None:
 
 def _counts_and_ticks(project: Project) -> list[float]:
     """A count four times a second, the tick once, until the writers stop."""
-    times = []
+    times: list[float] = []
     ticked = time.perf_counter()
     end = ticked + WRITING_SECONDS
     while (begun := time.perf_counter()) < end:
