@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from typing import Any
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from django.db import connection
