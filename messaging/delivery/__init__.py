@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from messaging.delivery.smtp import Server, SmtpTransport
+from messaging.delivery.session import Server
+from messaging.delivery.smtp import SmtpTransport
 from messaging.delivery.transport import Delivery, DeliveryStatus, OutgoingMessage, Transport, TransportDown
 from projects.models import Project
 

@@ -1,263 +1,196 @@
-"""SMTP, pipelined where the server offers it (RFC 2920): a message's body goes out in one write with the next one's envelope.
+"""SMTP to one server over several sessions at once, kept over batches.
 
-At most once: a message whose body was being written when the connection broke is UNKNOWN; one of which only the envelope was
-sent was not begun, and is DEFERRED.
+At most once: a message whose body was being written when its session broke is UNKNOWN; one of which only the envelope was sent was
+not begun, and goes to another session or is DEFERRED.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import re
-import socket
-import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+import collections
+import concurrent.futures
+import selectors
+import time
+from collections.abc import Iterable, Sequence
 
+from messaging.delivery.session import REPLY_LIMIT, REPLY_SECONDS, Lost, Server, Session, Work
 from messaging.delivery.transport import Delivery, DeliveryStatus, OutgoingMessage, TransportDown
-from messaging.rendering.mime import ascii_address
 
-_CONNECT_SECONDS = 10.0
-_REPLY_SECONDS = 120.0  # a server may think long after a body (RFC 5321 allows ten minutes)
-_STUFFING = re.compile(rb"^\.", re.MULTILINE)
-_REPLY_LIMIT = 500  # characters kept of a server's words
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    host: str
-    port: int
-    user: str = ""
-    password: str = ""
-    starttls: bool = False
-    implicit_tls: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    code: int
-    text: str
-
-    @property
-    def is_good(self) -> bool:
-        return 200 <= self.code < 400
-
-
-class _Lost(Exception):
-    """The connection is gone, or the server speaks nonsense."""
+_NEAR = 0.003  # seconds a message; a server that answers so soon is not sped up by more than a few sessions
+_FEW = 2
+_PER_SESSION = 5  # messages of a batch for which one more session is worth its greeting
+_LOSSES = 2  # sessions in a row that were lost without one message sealed: the server has enough of us
+_CROWDED_SECONDS = 60.0  # a server that refuses a further session is not asked again for so long
 
 
 class SmtpTransport:
-    """One connection to one server, kept over batches and made anew when it is lost."""
+    """Sends batches; its sessions stay open between them."""
 
     def __init__(self, *, server: Server) -> None:
         self._server = server
-        self._wire: _Wire | None = None
+        self._sessions: list[Session] = []
+        self._pace = 0.0  # seconds a message took in one session, lately
+        self._crowded_until = 0.0
 
     def send_batch(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
-        done: list[Delivery] = []
-        while len(done) < len(messages):
-            wire = self._connected(has_begun=bool(done))
-            if wire is None:
-                return done + [_not_begun(message, "no connection") for message in messages[len(done) :]]
-            before = len(done)
-            try:
-                wire.send(messages[before:], done)
-            except _Lost as lost:
-                self.close()
-                if len(done) == before:  # not one message further: a new connection would do no better
-                    return done + [_not_begun(message, str(lost)) for message in messages[before:]]
-        return done
-
-    def close(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-
-    def _connected(self, *, has_begun: bool) -> _Wire | None:
-        if self._wire is not None and self._wire.is_stale():
-            self.close()
-        if self._wire is None:
-            try:
-                self._wire = _Wire(self._server)
-            except (OSError, _Lost) as error:
-                if has_begun:
-                    return None
-                raise TransportDown(f"{self._server.host}:{self._server.port}: {error}") from error
-        return self._wire
-
-
-def _not_begun(message: OutgoingMessage, why: str) -> Delivery:
-    return Delivery(message.endpoint_id, DeliveryStatus.DEFERRED, "", why[:_REPLY_LIMIT])
-
-
-class _Wire:
-    """A session: greeted, secured, logged in."""
-
-    def __init__(self, server: Server) -> None:
-        self._socket: socket.socket = socket.create_connection((server.host, server.port), timeout=_CONNECT_SECONDS)
-        self._buffer = b""
-        try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._begin(server)
-        except BaseException:
-            self._socket.close()
-            raise
-
-    def _begin(self, server: Server) -> None:
-        if server.implicit_tls:
-            self._secure(server.host)
-        self._expect(self._read())
-        extensions = self._hello()
-        if server.starttls:
-            self._expect(self._ask(b"STARTTLS\r\n"))
-            self._secure(server.host)
-            extensions = self._hello()
-        if server.user:
-            token = base64.b64encode(f"\0{server.user}\0{server.password}".encode())
-            self._expect(self._ask(b"AUTH PLAIN " + token + b"\r\n"))
-        self._is_pipelining = "PIPELINING" in extensions
-        self._socket.settimeout(_REPLY_SECONDS)
-
-    def _secure(self, host: str) -> None:
-        self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=host)
-
-    def _hello(self) -> set[str]:
-        reply = self._ask(b"EHLO " + socket.getfqdn().encode("ascii", "replace") + b"\r\n")
-        if not reply.is_good:
-            reply = self._ask(b"HELO localhost\r\n")
-        self._expect(reply)
-        return {line.split(" ")[0].upper() for line in reply.text.split("\n")}
-
-    @staticmethod
-    def _expect(reply: _Reply) -> None:
-        if not reply.is_good:
-            raise _Lost(f"{reply.code} {reply.text}")
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.settimeout(1)
-            self._socket.sendall(b"QUIT\r\n")
-        self._socket.close()
-
-    def is_stale(self) -> bool:
-        """Whether the server closed the connection, or said something unasked (421), since the last batch."""
-        if isinstance(self._socket, ssl.SSLSocket):
-            return False  # TLS may hold bytes that are no answer; a dead connection shows at the first write
-        self._socket.settimeout(0)
-        try:
-            self._socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        finally:
-            self._socket.settimeout(_REPLY_SECONDS)
-        return True
-
-    def send(self, messages: Sequence[OutgoingMessage], done: list[Delivery]) -> None:
-        """Send messages in order, adding a Delivery for each whose fate is sealed; raises ``_Lost`` with the rest untouched."""
-        self._write(_envelope(messages[0]) if self._is_pipelining else b"")
-        for number, message in enumerate(messages):
-            following = messages[number + 1] if number + 1 < len(messages) else None
-            refused, wants_body = self._open(message)
-            after = _envelope(following) if following is not None and self._is_pipelining else b""
-            if refused is not None:
-                # A server that answers DATA with 354 all the same must be given an end, and its answer taken.
-                self._write((b".\r\n" if wants_body else b"") + after)
-                if wants_body:
-                    self._read()
-                done.append(_judge(message, refused))
-                continue
-            try:
-                self._write(_body(message) + after)
-                reply = self._read()
-            except _Lost as lost:
-                done.append(Delivery(message.endpoint_id, DeliveryStatus.UNKNOWN, "", str(lost)[:_REPLY_LIMIT]))
-                raise
-            done.append(_judge(message, reply))
-
-    def _open(self, message: OutgoingMessage) -> tuple[_Reply | None, bool]:
-        """The envelope: (the reply that refuses it, or None; whether the server now waits for a body)."""
-        refused = None
-        for command in _commands(message):
-            if not self._is_pipelining:
-                if refused is not None:
-                    break
-                self._write(command)
-            reply = self._read()
-            if reply.code == 421:
-                raise _Lost(f"421 {reply.text}")
-            if command == _DATA:
-                if reply.code == 354:
-                    return refused, True
-                return refused or reply, False
-            if not reply.is_good and refused is None:
-                refused = reply
-        if not self._is_pipelining:
-            self._ask(b"RSET\r\n")
-        return refused, False
-
-    def _ask(self, command: bytes) -> _Reply:
-        self._write(command)
-        return self._read()
-
-    def _write(self, data: bytes) -> None:
-        if not data:
-            return
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise _Lost(str(error)) from error
-
-    def _read(self) -> _Reply:
-        """One reply, its lines joined; raises ``_Lost``."""
-        lines = []
+        self._drop([session for session in self._sessions if session.is_stale()])
+        if not self._sessions:
+            self._open(1)
+        missing = self._wanted(len(messages)) - len(self._sessions)
+        if missing > 0 and time.monotonic() > self._crowded_until:
+            self._grow(missing)
+        batch = _Batch(messages)
+        begun = time.monotonic()
         while True:
-            line = self._line()
-            if len(line) < 3 or not line[:3].isdigit():
-                raise _Lost(f"not a reply: {line[:80]!r}")
-            lines.append(line[4:].decode("utf-8", "replace"))
-            if line[3:4] != b"-":
-                return _Reply(code=int(line[:3]), text="\n".join(lines))
-
-    def _line(self) -> bytes:
-        while b"\n" not in self._buffer:
+            lost = batch.run(self._sessions)
+            self._drop(lost)
+            if not batch.is_open:
+                break
+            if batch.losses >= _LOSSES:
+                batch.give_up("the connection was lost again and again")
+                break
             try:
-                block = self._socket.recv(65536)
-            except OSError as error:
-                raise _Lost(str(error) or "timed out") from error
-            if not block:
-                raise _Lost("the server closed the connection")
-            self._buffer += block
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line.rstrip(b"\r")
+                self._open(1)
+            except TransportDown as down:
+                batch.give_up(str(down))
+                break
+        if messages:
+            self._pace = (time.monotonic() - begun) / len(messages) * max(len(self._sessions), 1)
+        return batch.deliveries()
+
+    def close(self) -> None:
+        self._drop(list(self._sessions))
+
+    def _wanted(self, messages: int) -> int:
+        worth = max(1, messages // _PER_SESSION)
+        return min(self._server.connections, worth, _FEW if self._pace < _NEAR else worth)
+
+    def _open(self, count: int) -> None:
+        """Raises ``TransportDown`` when not one session could be opened."""
+        opened, error = _opened(self._server, count)
+        self._sessions += opened
+        if not opened:
+            raise TransportDown(f"{self._server.host}:{self._server.port}: {error}") from error
+
+    def _grow(self, count: int) -> None:
+        opened, _error = _opened(self._server, count)
+        self._sessions += opened
+        if len(opened) < count:
+            self._crowded_until = time.monotonic() + _CROWDED_SECONDS
+
+    def _drop(self, sessions: Iterable[Session]) -> None:
+        for session in sessions:
+            self._sessions.remove(session)
+            session.close()
 
 
-_DATA = b"DATA\r\n"
+def _opened(server: Server, count: int) -> tuple[list[Session], Exception | None]:
+    """Sessions opened side by side: each takes several round trips."""
+    if count == 1:
+        try:
+            return [Session(server)], None
+        except (OSError, Lost) as error:
+            return [], error
+    opened, last = [], None
+    with concurrent.futures.ThreadPoolExecutor(count) as threads:
+        for made in [threads.submit(Session, server) for _number in range(count)]:
+            try:
+                opened.append(made.result())
+            except (OSError, Lost) as error:
+                last = error
+    return opened, last
 
 
-def _commands(message: OutgoingMessage) -> tuple[bytes, bytes, bytes]:
-    sender, recipient = ascii_address(message.envelope_from), ascii_address(message.recipient)
-    return f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), _DATA
+class _Batch:
+    """Messages on their way: those that wait, and how the others ended."""
 
+    def __init__(self, messages: Sequence[OutgoingMessage]) -> None:
+        self._waiting = collections.deque(Work(place, message) for place, message in enumerate(messages))
+        self._ended: list[Delivery | None] = [None] * len(messages)
+        self._left = len(messages)
+        self.losses = 0
 
-def _envelope(message: OutgoingMessage) -> bytes:
-    return b"".join(_commands(message))
+    @property
+    def is_open(self) -> bool:
+        return self._left > 0
 
+    def deliveries(self) -> list[Delivery]:
+        return [delivery for delivery in self._ended if delivery is not None]
 
-def _body(message: OutgoingMessage) -> bytes:
-    data = message.data
-    if b"\r\n." in data or data.startswith(b"."):
-        data = _STUFFING.sub(b"..", data)
-    return data + (b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n")
+    def give_up(self, why: str) -> None:
+        """Those that wait were not begun."""
+        while self._waiting:
+            self._defer(self._waiting.popleft(), why)
 
+    def run(self, sessions: Sequence[Session]) -> list[Session]:
+        """Send over the sessions until all is sealed or none of them is left; returns those that were lost."""
+        lost: list[Session] = []
+        with selectors.DefaultSelector() as selector:
+            heard: dict[Session, float] = {}
+            for session in sessions:
+                selector.register(session, selectors.EVENT_READ)
+                heard[session] = time.monotonic()
 
-def _judge(message: OutgoingMessage, reply: _Reply) -> Delivery:
-    if 200 <= reply.code < 300:
-        status = DeliveryStatus.SUCCESS
-    elif reply.code >= 500:
-        status = DeliveryStatus.FAILURE_PERMANENT
-    else:
-        status = DeliveryStatus.DEFERRED
-    return Delivery(message.endpoint_id, status, str(reply.code), reply.text[:_REPLY_LIMIT])
+            def lose(session: Session, why: str) -> None:
+                selector.unregister(session)
+                del heard[session]
+                lost.append(session)
+                self._take_back(session, why)
+
+            def drive(session: Session, mask: int) -> None:
+                was_writing = session.wants_to_write
+                try:
+                    if not mask:
+                        session.join(take=self._take, seal=self._seal)
+                    if mask & selectors.EVENT_WRITE:
+                        session.write()
+                    if mask & selectors.EVENT_READ:
+                        session.read()
+                except Lost as error:
+                    lose(session, str(error))
+                    return
+                if session.wants_to_write != was_writing:
+                    more = selectors.EVENT_WRITE if session.wants_to_write else 0
+                    selector.modify(session, selectors.EVENT_READ | more)
+
+            for session in sessions:
+                drive(session, 0)
+            while self._left and heard:
+                ready = selector.select(timeout=1.0)
+                now = time.monotonic()
+                for key, mask in ready:
+                    ready_session = key.fileobj
+                    assert isinstance(ready_session, Session)  # nothing else is registered
+                    heard[ready_session] = now
+                    drive(ready_session, mask)
+                if not ready:
+                    for session in [one for one, since in heard.items() if now - since > REPLY_SECONDS and not one.is_idle]:
+                        lose(session, "timed out")
+                if lost and self._waiting:  # what a lost session had not begun goes to those that wait for work
+                    for session in [one for one in heard if one.is_idle]:
+                        drive(session, 0)
+        return lost
+
+    def _take(self) -> Work | None:
+        return self._waiting.popleft() if self._waiting else None
+
+    def _seal(self, work: Work, delivery: Delivery) -> None:
+        self._ended[work.place] = delivery
+        self._left -= 1
+        self.losses = 0
+
+    def _take_back(self, session: Session, why: str) -> None:
+        self.losses += 1
+        sent, waiting = session.sent, session.open
+        session.sent = session.open = None
+        if waiting is not None:
+            waiting.losses += 1
+            if waiting.losses < _LOSSES:
+                self._waiting.appendleft(waiting)
+            else:
+                self._defer(waiting, why)
+        if sent is not None:
+            self._seal(sent, Delivery(sent.message.endpoint_id, DeliveryStatus.UNKNOWN, "", why[:REPLY_LIMIT]))
+
+    def _defer(self, work: Work, why: str) -> None:
+        self._ended[work.place] = Delivery(work.message.endpoint_id, DeliveryStatus.DEFERRED, "", why[:REPLY_LIMIT])
+        self._left -= 1

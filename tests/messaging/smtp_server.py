@@ -13,12 +13,16 @@ class ScriptedServer:
     """Answers each message by the next word of its script: ok, 450, 550 (to RCPT), 552 (to the body), drop_envelope, drop_body
     (closes when the body is there, without a reply). After the script's end everything is ok."""
 
-    def __init__(self, script: Sequence[str] = (), *, pipelining: bool = True, seconds_each: float = 0.0) -> None:
+    def __init__(
+        self, script: Sequence[str] = (), *, pipelining: bool = True, seconds_each: float = 0.0, most_sessions: int = 1_000
+    ) -> None:
         self._script = list(script)
         self._seconds_each = seconds_each  # how long it takes over each body
         self._pipelining = pipelining
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self._most_sessions = most_sessions
+        self.sessions = self.refused_sessions = 0  # so far
         self.bodies: list[tuple[str, bytes]] = []  # (recipient, body) of every body that arrived whole
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -40,6 +44,11 @@ class ScriptedServer:
         # A client that was killed resets the connection.
         with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as lines:
             say = lambda text: connection.sendall(text.encode() + b"\r\n")  # noqa: E731
+            if self.sessions >= self._most_sessions:
+                self.refused_sessions += 1
+                say("421 4.7.0 too many connections")
+                return
+            self.sessions += 1
             say("220 test")
             recipient, act = "", "ok"
             for line in lines:
