@@ -27,6 +27,7 @@ from tests.factories.campaigns import HTML, campaign_document, make_campaign, ma
 from tests.factories.endpoints import make_endpoint
 from tests.factories.messaging import make_sender
 from tests.factories.projects import make_member, make_project, make_user
+from tests.waiting import wait_for_a_lock
 
 pytestmark = pytest.mark.django_db
 
@@ -292,15 +293,3 @@ def test_a_launch_that_waits_for_a_save_is_refused_when_it_comes(project: Projec
     assert len(said) == 1
     assert nothing_happened(campaign)
     assert campaign.document["MessageConfiguration"]["EmailMessage"]["Title"] == "(광고) 새 소식"
-
-
-def wait_for_a_lock() -> None:
-    """Until another connection waits for a row that this one holds."""
-    with connection.cursor() as cursor:
-        deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
-        while datetime.datetime.now(datetime.UTC) < deadline:
-            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
-            if cursor.fetchone():
-                return
-            cursor.execute("SELECT pg_sleep(0.01)")
-    raise AssertionError("nobody waits")

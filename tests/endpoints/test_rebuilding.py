@@ -26,6 +26,7 @@ from projects.models import Project
 from tests.endpoints.test_facets import NOW, carrying, record
 from tests.factories.endpoints import make_endpoint, make_members
 from tests.factories.projects import make_project
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -49,13 +50,6 @@ def in_a_thread(work: Callable[[], object]) -> Iterator[Future[None]]:
         future = pool.submit(run)
         yield future
         future.result(30)
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -112,13 +106,32 @@ def test_a_rebuild_begins_when_nobody_reads_within_a_transaction_and_keeps_no_re
     with contextlib.ExitStack() as stack, transaction.atomic():
         before = carrying(project, "red")
         rebuild = stack.enter_context(in_a_thread(lambda: rebuilding.rebuild(project_id=project.pk)))
-        time.sleep(0.3)
+        wait_until(Tries(rebuilding._REBUILD_LOCK).are_several)
         with in_a_thread(lambda: _count_soon(project)):
             pass
         assert (carrying(project, "red"), rebuild.done()) == (before, False)
 
     assert not rebuilding.is_filling(project_id=project.pk)
     assert rebuilding.verify(project_id=project.pk) == []
+
+
+class Tries:
+    """What the connection that holds an advisory lock has asked since."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._asked: set[datetime.datetime] = set()
+
+    def are_several(self) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what others did once, and then no more
+            cursor.execute(
+                "SELECT a.query_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+                " WHERE l.locktype = 'advisory' AND l.classid = %s AND l.granted",
+                [self._number],
+            )
+            self._asked.update(at for (at,) in cursor.fetchall())
+        return len(self._asked) > 4
 
 
 def is_locked(number: int) -> bool:
