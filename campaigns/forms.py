@@ -211,7 +211,7 @@ def schedule_initial(document: dict[str, Any], project_zone: str) -> dict[str, A
         "frequency": stored.get("Frequency", "ONCE"),
         "zone": zone_name,
         "is_local": stored.get("IsLocalTime", False),
-        "missing_zone": own.get("MissingTimeZone", "PROJECT"),
+        "missing_zone": own.get("MissingTimeZone", "SKIP" if stored else "PROJECT"),  # Pinpoint skipped them
         "past_zone": own.get("PastZone", "SEND"),
     }
     for name, member in (("start", "StartTime"), ("end", "EndTime")):

@@ -46,6 +46,11 @@ def move(*, campaign_id: int, to: CampaignState, **changes: Any) -> None:
     )
 
 
+def hold(*, campaign_id: int) -> Campaign:
+    """The campaign, locked until the transaction ends: whoever changes its treatments or runs and then its state takes this first."""
+    return Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign_id)
+
+
 def can(*, campaign: Campaign, to: CampaignState) -> bool:
     """Whether the step is allowed from the campaign's present state."""
     return campaign.state in _ALLOWED[to]

@@ -163,5 +163,5 @@ def _plan(plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:
 
 def _coming(plan: schedule.Schedule, now: datetime.datetime) -> list[schedule.Occurrence]:
     """The next five runs; one in local time that has begun in the east is still to come in the west."""
-    begun = datetime.timedelta(hours=26) if plan.is_local else datetime.timedelta(seconds=1)
+    begun = schedule.DAY_ON_EARTH if plan.is_local else datetime.timedelta(seconds=1)
     return schedule.upcoming(plan, after=now - begun, limit=5)

@@ -55,7 +55,7 @@ def sentence(plan: schedule.Schedule) -> str:
 
 def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) -> list[Moment]:
     """The next occurrences."""
-    after = now - (datetime.timedelta(hours=26) if plan.is_local else datetime.timedelta(seconds=1))
+    after = now - (schedule.DAY_ON_EARTH if plan.is_local else datetime.timedelta(seconds=1))
     found = []
     for occurrence in schedule.upcoming(plan, after=after, limit=limit):
         if plan.is_local:

@@ -1,18 +1,31 @@
 """When a campaign runs: pure arithmetic on instants and wall clocks (reference, section 6.2)."""
 
 from campaigns.schedule.document import Frequency, Schedule, ScheduleRefused, parse_schedule
-from campaigns.schedule.occurrences import Occurrence, following, latest_missed, upcoming, wave_due_at
-from campaigns.schedule.zones import EARLIEST, PINPOINT_OFFSETS, resolve, zone_of
+from campaigns.schedule.occurrences import (
+    Claim,
+    Occurrence,
+    claim,
+    first_due,
+    following,
+    is_too_late,
+    upcoming,
+    wave_due_at,
+)
+from campaigns.schedule.zones import DAY_ON_EARTH, EARLIEST, PINPOINT_OFFSETS, resolve, zone_of
 
 __all__ = [
+    "DAY_ON_EARTH",
     "EARLIEST",
     "PINPOINT_OFFSETS",
+    "Claim",
     "Frequency",
     "Occurrence",
     "Schedule",
     "ScheduleRefused",
+    "claim",
+    "first_due",
     "following",
-    "latest_missed",
+    "is_too_late",
     "parse_schedule",
     "resolve",
     "upcoming",

@@ -14,6 +14,7 @@ from campaigns.schedule.zones import zone_of
 from core.errors import Refusal
 
 IMMEDIATE = "IMMEDIATE"
+_YEARS = range(2000, 2101)  # far from the ends of the calendar, where another zone's clock has no year any more
 
 
 class ScheduleRefused(Refusal):
@@ -32,7 +33,7 @@ class Frequency(enum.StrEnum):
 class Schedule:
     """``start`` and ``end`` are wall-clock times (naive) in ``zone``, or in each recipient's own zone with ``is_local``.
 
-    ``start_at`` is the first instant of a schedule that is not local.
+    Of an hour that comes twice, their ``fold`` says which is meant: an instant is never moved to the hour before.
     """
 
     frequency: Frequency
@@ -42,7 +43,7 @@ class Schedule:
     is_immediate: bool
     start: datetime.datetime
     end: datetime.datetime | None
-    skips_missing_zone: bool = False
+    skips_missing_zone: bool = True
     skips_past_zone: bool = False
 
 
@@ -72,7 +73,8 @@ def parse_schedule(
         is_immediate=is_immediate,
         start=start,
         end=_wall(end_text, zone, is_local=is_local) if end_text else None,
-        skips_missing_zone=pabal.get("MissingTimeZone", "PROJECT") == "SKIP",
+        skips_missing_zone=pabal.get("MissingTimeZone", "SKIP")
+        == "SKIP",  # a document of Pinpoint's says nothing of it, and skipped
         skips_past_zone=pabal.get("PastZone", "SEND") == "SKIP",
     )
 
@@ -82,6 +84,8 @@ def _wall(text: str, zone: datetime.tzinfo, *, is_local: bool) -> datetime.datet
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:
         raise ScheduleRefused(_("“%(text)s” is not a time.") % {"text": text}) from None
+    if moment.year not in _YEARS:
+        raise ScheduleRefused(_("“%(text)s” is too far away.") % {"text": text})
     if moment.tzinfo is None:
         return moment
     if is_local:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import calendar
 import datetime
-from collections.abc import Iterator
+import itertools
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from campaigns.schedule.document import Frequency, Schedule
-from campaigns.schedule.zones import EARLIEST, UTC, resolve
+from campaigns.schedule.zones import DAY_ON_EARTH, EARLIEST, LATEST, UTC, resolve
 
 _PAST_ZONE_LIMIT = datetime.timedelta(hours=24)
+_PUNCTUAL = datetime.timedelta(minutes=1)  # what a tick may be late: the last run may fall on the end itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,18 @@ class Occurrence:
     at: datetime.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a tick is to do about a treatment: the occurrence to run (None: it ended meanwhile), and when to look again."""
+
+    occurrence: Occurrence | None
+    next_at: datetime.datetime | None
+
+
 def upcoming(schedule: Schedule, *, after: datetime.datetime, limit: int) -> list[Occurrence]:
     """The next occurrences after an instant, at most ``limit``."""
-    found = []
-    for occurrence in _from(schedule, after):
-        if occurrence.at > after:
-            found.append(occurrence)
-            if len(found) == limit:
-                break
-    return found
+    later = (occurrence for occurrence in _from(schedule, after) if occurrence.at > after)
+    return list(itertools.islice(later, limit))
 
 
 def following(schedule: Schedule, *, after: datetime.datetime) -> Occurrence | None:
@@ -41,20 +46,42 @@ def following(schedule: Schedule, *, after: datetime.datetime) -> Occurrence | N
     return next(iter(upcoming(schedule, after=after, limit=1)), None)
 
 
-def latest_missed(schedule: Schedule, *, since: datetime.datetime, now: datetime.datetime) -> Occurrence | None:
-    """Of the occurrences from ``since`` to ``now`` (both included) the last one: missed ones are caught up once.
+def first_due(
+    schedule: Schedule, *, now: datetime.datetime, done: Collection[datetime.datetime] = frozenset()
+) -> Occurrence | None:
+    """The occurrence with which a schedule begins, or goes on after a pause: the first that is not over.
 
-    None when there is none, or when the schedule has ended by now.
+    In local time that is also one that has begun in the east and is still to come in the west; ``done``: the instants of those that
+    have their runs already.
     """
-    if _has_ended(schedule, now):
-        return None
-    found = None
-    for occurrence in _from(schedule, since):
+    if not schedule.is_local:
+        return following(schedule, after=now - datetime.timedelta(microseconds=1))
+    begun = _from(schedule, now - DAY_ON_EARTH)
+    return next((one for one in begun if not _is_over(one, now) and one.at not in done), None)
+
+
+def claim(schedule: Schedule, *, due_at: datetime.datetime, now: datetime.datetime) -> Claim:
+    """What is to be done about an occurrence that was due at ``due_at``: missed ones are caught up once, the newest, never after the end.
+
+    In local time each one that is still to come somewhere gets its own run, one a tick; ``wave_due_at`` leaves out whoever a newer one
+    has reached.
+    """
+    missed = None
+    for occurrence in _from(schedule, due_at):
         if occurrence.at > now:
             break
-        if occurrence.at >= since:
-            found = occurrence
-    return found
+        if occurrence.at >= due_at:
+            missed = occurrence
+            if schedule.is_local and not _is_over(occurrence, now):
+                break
+    if (
+        missed is not None
+        and now - missed.at > _PUNCTUAL
+        and _has_ended(schedule, LATEST if schedule.is_local else schedule.zone, now)
+    ):
+        missed = None
+    later = following(schedule, after=missed.at if missed and schedule.is_local else now)
+    return Claim(occurrence=missed, next_at=later.at if later else None)
 
 
 def wave_due_at(
@@ -62,33 +89,45 @@ def wave_due_at(
 ) -> datetime.datetime | None:
     """When the members of a zone get an occurrence; None when its hour is past and they are to be skipped.
 
-    A zone whose hour is already past gets it at once if that was within 24 hours, unless the campaign says to skip.
+    A zone whose hour is already past gets it at once if that was within 24 hours, unless the campaign says to skip, its end has come
+    there, or the next occurrence has.
     """
     due_at = resolve(occurrence.wall, zone)
     if due_at >= now:
         return due_at
-    if schedule.skips_past_zone or now - due_at > _PAST_ZONE_LIMIT:
+    if schedule.skips_past_zone or is_too_late(schedule, due_at=due_at, zone=zone, now=now):
         return None
-    return now
+    newer = following(schedule, after=occurrence.at)
+    return None if newer is not None and resolve(newer.wall, zone) <= now else now
 
 
-def _has_ended(schedule: Schedule, now: datetime.datetime) -> bool:
-    if schedule.end is None:
-        return False
-    if schedule.is_local:  # it ends where the day comes last
-        return resolve(schedule.end, datetime.timezone(datetime.timedelta(hours=-12))) < now
-    return resolve(schedule.end, schedule.zone) < now
+def is_too_late(schedule: Schedule, *, due_at: datetime.datetime, zone: datetime.tzinfo, now: datetime.datetime) -> bool:
+    """Whether a wave that was due may not begin any more: the schedule's end has come in its zone, or a day has passed."""
+    late = now - due_at
+    return late > _PAST_ZONE_LIMIT or (late > _PUNCTUAL and _has_ended(schedule, zone, now))
+
+
+def _has_ended(schedule: Schedule, zone: datetime.tzinfo, now: datetime.datetime) -> bool:
+    return schedule.end is not None and resolve(schedule.end, zone) < now
+
+
+def _is_over(occurrence: Occurrence, now: datetime.datetime) -> bool:
+    """Whether an occurrence in local time is past everywhere on earth."""
+    return resolve(occurrence.wall, LATEST) < now
 
 
 def _from(schedule: Schedule, instant: datetime.datetime) -> Iterator[Occurrence]:
-    """Occurrences in order, beginning at or shortly before an instant."""
-    number = max(0, _estimate(schedule, instant) - 2)
-    while True:
+    """Occurrences in order, beginning at or shortly before an instant. Two that a skipped day moves to one instant are one."""
+    end = None if schedule.end is None else resolve(schedule.end, EARLIEST if schedule.is_local else schedule.zone)
+    last = None
+    for number in itertools.count(max(0, _estimate(schedule, instant) - 2)):
         wall = _wall(schedule, number)
-        if wall is None or (schedule.end is not None and wall > schedule.end):
+        at = None if wall is None else _instant(schedule, wall, number)
+        if wall is None or at is None or (end is not None and at > end):
             return
-        yield Occurrence(number=number, wall=wall, at=_instant(schedule, wall, number))
-        number += 1
+        if at != last:
+            yield Occurrence(number=number, wall=wall, at=at)
+        last = at
 
 
 def _instant(schedule: Schedule, wall: datetime.datetime, number: int) -> datetime.datetime:
@@ -101,9 +140,11 @@ def _instant(schedule: Schedule, wall: datetime.datetime, number: int) -> dateti
 
 def _wall(schedule: Schedule, number: int) -> datetime.datetime | None:
     start = schedule.start
+    if number == 0:
+        return start  # with its fold: later ones take the first of an hour that comes twice
     match schedule.frequency:
         case Frequency.ONCE:
-            return start if number == 0 else None
+            return None
         case Frequency.HOURLY:
             if schedule.is_local:
                 return start + datetime.timedelta(hours=number)
@@ -117,7 +158,7 @@ def _wall(schedule: Schedule, number: int) -> datetime.datetime | None:
             months = start.year * 12 + start.month - 1 + number
             year, month = divmod(months, 12)
             day = min(start.day, calendar.monthrange(year, month + 1)[1])  # the 31st: the last day of shorter months
-            return start.replace(year=year, month=month + 1, day=day)
+            return start.replace(year=year, month=month + 1, day=day, fold=0)
 
 
 def _estimate(schedule: Schedule, instant: datetime.datetime) -> int:

@@ -14,7 +14,9 @@ PINPOINT_OFFSETS = (
     "UTC-02", "UTC-03", "UTC-04", "UTC-05", "UTC-06", "UTC-07", "UTC-08", "UTC-09", "UTC-10", "UTC-11",
 )  # fmt: skip
 EARLIEST = datetime.timezone(datetime.timedelta(hours=14))  # where a wall-clock time comes first on earth
-_OFFSET = re.compile(r"UTC(?:([+-])(\d\d)(?::(\d\d))?)?\Z")
+LATEST = datetime.timezone(datetime.timedelta(hours=-12))  # and where it comes last
+DAY_ON_EARTH = datetime.timedelta(hours=26)  # between the two
+_OFFSET = re.compile(r"UTC(?:([+-])(0\d|1[0-4])(?::([0-5]\d))?)?\Z")
 
 
 def zone_of(name: str) -> datetime.tzinfo:
@@ -33,12 +35,13 @@ def zone_of(name: str) -> datetime.tzinfo:
 def resolve(wall: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
     """The instant (UTC) at which the clock of a zone shows a naive ``wall`` time.
 
-    A time that a clock change skips becomes the instant of the change; one that comes twice, the first of the two.
+    A time that a clock change skips becomes the instant of the change. One that comes twice is the first of the two, unless its
+    ``fold`` says that it was read from a clock the second time.
     """
-    early = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if early.astimezone(zone).replace(tzinfo=None) == wall:
-        return early
-    before, after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), early
+    exact = wall.replace(tzinfo=zone).astimezone(UTC)
+    if exact.astimezone(zone).replace(tzinfo=None) == wall:
+        return exact
+    before, after = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (1, 0))
     shift = before.astimezone(zone).utcoffset()
     while after - before > datetime.timedelta(seconds=1):
         middle = before + (after - before) // 2

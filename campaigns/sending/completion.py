@@ -16,7 +16,9 @@ _log = logging.getLogger(__name__)
 
 def complete_run(*, run_id: int, now: datetime.datetime) -> bool:
     """Complete a run whose slices are all done; False while one is open. Checks that the audience is the sum of the outcomes."""
+    campaign_id = Run.objects.values_list("campaign_id", flat=True).get(pk=run_id)
     with transaction.atomic():
+        campaign = lifecycle.hold(campaign_id=campaign_id)  # before the run: that is the order of locks
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.state not in (RunState.RUNNING, RunState.CANCELLED) or run.completed_at is not None:
             return False
@@ -30,18 +32,15 @@ def complete_run(*, run_id: int, now: datetime.datetime) -> bool:
             run.state = RunState.COMPLETED
         run.completed_at = now
         run.save(update_fields=["state", "completed_at", "failure"])
-        _rest(run.campaign_id, now)
+        _rest(campaign, now)
     return True
 
 
-def _rest(campaign_id: int, now: datetime.datetime) -> None:
+def _rest(campaign: Campaign, now: datetime.datetime) -> None:
     """A campaign without open runs waits for its next one, or is completed."""
-    campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
-    is_open = Run.objects.filter(
-        campaign_id=campaign_id, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]
-    ).exists()
+    is_open = campaign.runs.filter(state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).exists()
     if is_open or campaign.state not in (CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN):
         return
-    has_next = Treatment.objects.filter(campaign_id=campaign_id, next_run_at__isnull=False).exists()
+    has_next = Treatment.objects.filter(campaign=campaign, next_run_at__isnull=False).exists()
     to = CampaignState.PENDING_NEXT_RUN if has_next else CampaignState.COMPLETED
-    lifecycle.move(campaign_id=campaign_id, to=to, updated_at=now)
+    lifecycle.move(campaign_id=campaign.pk, to=to, updated_at=now)

@@ -21,6 +21,7 @@ from core.errors import Refusal
 from core.sql import bigint_array, id_set
 from endpoints import eligibility
 from messaging import queries as messaging_queries
+from projects.models import Installation
 from segments import evaluation
 
 SLICE_SIZE = 1_000
@@ -159,22 +160,27 @@ def _occurrence(run: Run, plan: schedule.Schedule) -> schedule.Occurrence:
 
 
 def start_waves(*, now: datetime.datetime) -> list[int]:
-    """Waves whose hour has come begin; returns their ids."""
-    due = list(
-        Run.objects.filter(state=RunState.PENDING, due_at__lte=now)
-        .exclude(campaign__state=CampaignState.PAUSED)
-        .values_list("pk", flat=True)
-    )
+    """Waves whose hour has come begin; returns their ids. One that comes too late is cancelled: its members end as EXPIRED."""
+    if Installation.objects.filter(sending_paused_at__isnull=False).exists():
+        return []
+    due = Run.objects.filter(state=RunState.PENDING, due_at__lte=now).exclude(campaign__state=CampaignState.PAUSED)
     started = []
-    for run_id in due:
-        if Run.objects.filter(pk=run_id, state=RunState.PENDING).update(state=RunState.RUNNING, started_at=now):
-            started.append(run_id)
+    for wave in due.select_related("campaign", "campaign__project").defer("audience", "content").order_by("due_at", "pk"):
+        mine = Run.objects.filter(pk=wave.pk, state=RunState.PENDING)
+        plan = occurrences.schedule_of(
+            campaign=wave.campaign, document=wave.campaign.document, launched_at=wave.campaign.launched_at or now
+        )
+        if schedule.is_too_late(plan, due_at=wave.due_at, zone=schedule.zone_of(wave.zone_wave), now=now):
+            mine.update(state=RunState.CANCELLED)
+        elif mine.update(state=RunState.RUNNING, started_at=now):
+            started.append(wave.pk)
     return started
 
 
 def _fail(run: Run, reason: str, now: datetime.datetime) -> None:
     _log.error("run %s of campaign %s failed: %s", run.public_id, run.campaign.public_id, reason)
     with transaction.atomic():
+        lifecycle.hold(campaign_id=run.campaign_id)
         mine = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.FREEZING)
         if mine.update(
             state=RunState.FAILED, failure={"code": "freeze", "params": {"reason": reason}}, completed_at=now, lease_until=None

@@ -107,6 +107,8 @@ def finish(
     ``outcomes`` and ``deferred`` together are the ids between done and end; deferred ones move to a retry slice.
     """
     with transaction.atomic():
+        if deferred:  # before the slice: that is the order of locks; retry slices get their numbers one at a time
+            Run.objects.select_for_update(no_key=True).get(pk=held.run_id)
         state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
         mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done, intent_cursor__gte=end)
         if not mine.update(done_cursor=end, state=state, lease_until=lease_until(now)):
@@ -130,7 +132,6 @@ def _add(held: HeldSlice, outcome: str, ids: Sequence[int]) -> None:
 
 
 def _defer(held: HeldSlice, ids: Sequence[int], now: datetime.datetime) -> None:
-    Run.objects.select_for_update().get(pk=held.run_id)  # numbers are given out one at a time
     highest = Slice.objects.filter(run_id=held.run_id).aggregate(highest=Max("number"))["highest"]
     Slice.objects.create(
         run_id=held.run_id, number=highest + 1, attempt=held.attempt + 1, ids=Audience(ids), size=len(ids),

@@ -17,8 +17,6 @@ from projects.services import audit
 from segments.models import Segment
 from segments.services import segments
 
-_DAY_ON_EARTH = datetime.timedelta(hours=26)  # from the first zone's midnight to the last one's
-
 
 class CampaignIncomplete(CampaignRefused):
     """Something is missing or wrong; ``findings`` says what."""
@@ -53,7 +51,7 @@ def launch_campaign(
         if base_version is not None:
             _check_as_reviewed(held, base_version, actor)
         _check_complete(held, now)
-        due = _first(occurrences.schedule_of(campaign=held, document=held.document, launched_at=now), now)
+        due = schedule.first_due(occurrences.schedule_of(campaign=held, document=held.document, launched_at=now), now=now)
         if due is None:
             raise CampaignRefused(_("This schedule has no run in the future."))
         document = _pinned(held, segment_version, actor)
@@ -79,15 +77,6 @@ def _check_complete(held: Campaign, now: datetime.datetime) -> None:
     errors = [finding for finding in review.findings(campaign=held, now=now) if finding.is_error]
     if errors:
         raise CampaignIncomplete(errors)
-
-
-def _first(plan: schedule.Schedule, now: datetime.datetime) -> schedule.Occurrence | None:
-    """The first occurrence: in local time also one that has begun in the east and is still to come in the west."""
-    if plan.is_local:
-        begun = schedule.latest_missed(plan, since=now - _DAY_ON_EARTH, now=now)
-        if begun is not None:
-            return begun
-    return schedule.following(plan, after=now - datetime.timedelta(microseconds=1))
 
 
 def _pinned(held: Campaign, segment_version: int | None, actor: User | None) -> dict[str, Any]:
@@ -127,25 +116,31 @@ def pause_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -
 
 
 def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> None:
-    """Go on: what was being sent is finished; occurrences that passed meanwhile are skipped."""
-    plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or now)
-    following = schedule.following(plan, after=now)
-    open_runs = Run.objects.filter(campaign=campaign, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).exists()
-    if open_runs:
-        to = CampaignState.EXECUTING
-    elif following is None:
-        to = CampaignState.COMPLETED
-    else:
-        to = CampaignState.PENDING_NEXT_RUN if campaign.runs.exists() else CampaignState.SCHEDULED
+    """Go on: what was being sent is finished; occurrences that passed meanwhile are skipped.
+
+    In local time one that is still to come in the west is not past.
+    """
     with transaction.atomic():
-        if campaign.state != CampaignState.PAUSED:
+        held = lifecycle.hold(campaign_id=campaign.pk)
+        if not held.is_paused:
             raise CampaignRefused(_("Only a paused campaign can be resumed."))
-        lifecycle.move(campaign_id=campaign.pk, to=to, updated_at=now)
-        at = following.at if following else None
-        Treatment.objects.filter(campaign=campaign, number=0).update(next_run_at=at, next_occurrence_at=at)
-        audit.record(project=campaign.project, actor=actor, verb="campaign.resumed", target=campaign, now=now)
+        plan = occurrences.schedule_of(campaign=held, document=held.document, launched_at=held.launched_at or now)
+        begun = held.runs.filter(occurrence_at__gte=now - schedule.DAY_ON_EARTH).values_list("occurrence_at", flat=True)
+        due = schedule.first_due(plan, now=now, done=set(begun))
+        at = due.at if due else None
+        lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, at), updated_at=now)
+        Treatment.objects.filter(campaign=held, number=0).update(next_run_at=at, next_occurrence_at=at)
+        audit.record(project=held.project, actor=actor, verb="campaign.resumed", target=held, now=now)
         transaction.on_commit(_dispatch_runs)
     campaign.refresh_from_db()
+
+
+def _resumed_to(held: Campaign, next_run_at: datetime.datetime | None) -> CampaignState:
+    if held.runs.filter(state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).exists():
+        return CampaignState.EXECUTING
+    if next_run_at is None:
+        return CampaignState.COMPLETED
+    return CampaignState.PENDING_NEXT_RUN if held.runs.exists() else CampaignState.SCHEDULED
 
 
 def delete_campaign(*, campaign: Campaign, actor: User | None, now: datetime.datetime, **why: str) -> None:

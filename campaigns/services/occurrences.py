@@ -51,6 +51,7 @@ def claim_due(*, now: datetime.datetime) -> list[int]:
 def _give_up(treatment: Treatment, refusal: schedule.ScheduleRefused, now: datetime.datetime) -> None:
     _log.error("campaign %s can't be scheduled any more: %s", treatment.campaign.public_id, refusal.message)
     with transaction.atomic(), contextlib.suppress(TransitionRefused):
+        lifecycle.hold(campaign_id=treatment.campaign_id)
         Treatment.objects.filter(pk=treatment.pk).update(next_run_at=None, next_occurrence_at=None)
         lifecycle.move(campaign_id=treatment.campaign_id, to=CampaignState.INVALID, updated_at=now)
 
@@ -59,10 +60,10 @@ def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
     campaign = treatment.campaign
     plan = schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or now)
     assert treatment.next_run_at is not None  # the queryset asked for it
-    occurrence = schedule.latest_missed(plan, since=treatment.next_run_at, now=now)
-    following = schedule.following(plan, after=now)
-    next_at = following.at if following else None
+    due = schedule.claim(plan, due_at=treatment.next_run_at, now=now)
+    occurrence, next_at = due.occurrence, due.next_at
     with transaction.atomic():
+        lifecycle.hold(campaign_id=campaign.pk)  # before the treatment: that is the order of locks
         mine = Treatment.objects.filter(pk=treatment.pk, next_run_at=treatment.next_run_at)
         if not mine.update(next_run_at=next_at, next_occurrence_at=next_at):
             return None  # another tick has it

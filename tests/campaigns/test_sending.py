@@ -263,7 +263,8 @@ def test_local_time_sends_a_wave_to_each_zone_and_nobody_twice() -> None:
         project=project, members=Audience(Endpoint.objects.filter(project=project).values_list("pk", flat=True))
     )
     schedule = {"StartTime": "2026-11-26T09:00:00", "Frequency": "ONCE", "IsLocalTime": True}
-    campaign = make_campaign(project=project, document=campaign_document(segment=segment, schedule=schedule))
+    document = campaign_document(segment=segment, schedule=schedule, MissingTimeZone="PROJECT")
+    campaign = make_campaign(project=project, document=document)
     launch.launch_campaign(campaign=campaign, actor=None, now=clock())
     due = Treatment.objects.get().next_run_at
     assert due == datetime.datetime(2026, 11, 25, 19, tzinfo=datetime.UTC)
