@@ -1,9 +1,10 @@
-"""An event as it is written: one flat row."""
+"""An event as it is written: one flat row, or many that differ in their endpoint alone."""
 
 from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,3 +28,20 @@ class EventRow:
     treatment: int = 0
     link_number: int | None = None
     data: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventBlock:
+    """The same fact about many endpoints at one moment, of which the caller's cursor tells that it is written once."""
+
+    occurred_at: datetime.datetime
+    project_id: int
+    endpoint_ids: Sequence[int]
+    kind: int
+    source_kind: int = 0
+    source_id: int | None = None
+    run_id: int | None = None
+    treatment: int = 0
+    data: dict[str, Any] | None = None
+    hit_class: int = 0
+    link_number: int | None = None

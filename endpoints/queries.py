@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import connection
 
-from core.sql import bigint_array
+from core.sql import bigint_array, execute_again
 from endpoints.models import OptOut
 from projects.models import Project
 
@@ -19,7 +19,7 @@ _DOCUMENTS = """
     SELECT e.id, e.endpoint_id, e.channel_type, e.address, e.address_key, e.opt_out, e.status, e.attributes, e.metrics,
            e.demographic, e.location, e.request_id, e.effective_at, e.created_at, e.cohort_id, u.user_id, u.attributes
       FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
-     WHERE e.project_id = %s AND e.id = ANY(%s)
+     WHERE e.project_id = %s AND e.id = ANY(%s::bigint[])
      ORDER BY e.id
 """
 
@@ -61,7 +61,7 @@ class EndpointRow:
 def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:
     """The endpoints of a project with these ids, ascending; ids that don't exist (any more) are left out. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_DOCUMENTS, [project_id, list(ids)])
+        execute_again(cursor, _DOCUMENTS, [project_id, bigint_array(ids)], rows=1)  # by the key, however many
         rows = cursor.fetchall()
     return [_row(row) for row in rows]
 
@@ -99,8 +99,8 @@ def _row(row: tuple[Any, ...]) -> EndpointRow:
 
 def _json(value: Any) -> Any:
     # Django leaves jsonb as text on raw cursors.
-    return json.loads(value) if isinstance(value, str) else value
+    return orjson.loads(value) if isinstance(value, str) else value
 
 
 def _instant(value: datetime.datetime) -> str:
-    return value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds")[:23] + "Z"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
-from analytics.events import EventRow
+from analytics.events import EventBlock, EventRow
 from analytics.services.record import record_events
 from campaigns.models import Run, Slice, SliceOutcome
 from core.audience import Audience
+from core.sql import Together, execute_again
 
 BACK_OFF = tuple(datetime.timedelta(seconds=s) for s in (60, 300, 900, 3600, 4 * 3600))  # before the 2nd … 6th attempt
 
@@ -35,6 +36,15 @@ _INTEND = """
        AND r.id = s.run_id AND r.state = 'RUNNING' AND c.state IN ('EXECUTING', 'PENDING_NEXT_RUN')
        AND NOT EXISTS (SELECT 1 FROM projects_installation WHERE sending_paused_at IS NOT NULL)
 """
+_DONE = """
+    UPDATE campaigns_slice SET done_cursor = %s, state = %s, lease_until = %s
+     WHERE id = %s AND epoch = %s AND done_cursor = %s AND intent_cursor >= %s
+"""
+# Whoever holds the slice knows what was written of it before.
+_OUTCOME = """
+    INSERT INTO campaigns_sliceoutcome AS o (slice_id, run_id, outcome, members, total) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (slice_id, outcome) DO UPDATE SET members = excluded.members, total = excluded.total
+"""
 
 
 class LeaseLost(Exception):
@@ -43,7 +53,7 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class HeldSlice:
-    """A slice that this worker holds: its ids in ascending order, and the cursors."""
+    """A slice that this worker holds: its ids in ascending order, the cursors, and the outcomes that are written."""
 
     id: int
     run_id: int
@@ -52,6 +62,7 @@ class HeldSlice:
     ids: list[int]
     intent: int
     done: int
+    outcomes: dict[str, Audience] = field(default_factory=dict)
 
 
 def lease_until(now: datetime.datetime) -> datetime.datetime:
@@ -66,16 +77,18 @@ def claim(*, run_id: int, owner: str, now: datetime.datetime) -> HeldSlice | Non
     if row is None:
         return None
     slice_id, epoch, attempt, ids, intent, done = row
+    written = SliceOutcome.objects.filter(slice_id=slice_id) if done else []
     return HeldSlice(
-        id=slice_id, run_id=run_id, epoch=epoch, attempt=attempt, ids=list(Audience.from_bytes(ids)), intent=intent, done=done
-    )
+        id=slice_id, run_id=run_id, epoch=epoch, attempt=attempt, ids=list(Audience.from_bytes(ids)), intent=intent, done=done,
+        outcomes={one.outcome: one.members for one in written},
+    )  # fmt: skip
 
 
 def intend(*, held: HeldSlice, end: int, now: datetime.datetime) -> bool:
     """Commit the intent to attempt the ids up to ``end``; False when the run was paused or cancelled, or the lease is lost."""
     given: dict[str, Any] = {"end": end, "until": lease_until(now), "slice": held.id, "epoch": held.epoch, "start": held.done}
     with connection.cursor() as cursor:
-        cursor.execute(_INTEND, given)
+        execute_again(cursor, _INTEND, given, rows=1)
         if cursor.rowcount != 1:
             return False
     held.intent = end
@@ -100,35 +113,32 @@ def finish(
     outcomes: Mapping[str, Sequence[int]],
     deferred: Sequence[int],
     events: Sequence[EventRow],
+    blocks: Sequence[EventBlock] = (),
     now: datetime.datetime,
 ) -> None:
     """Move ``done`` to ``end`` with everything that follows from it, in one transaction. Raises ``LeaseLost``.
 
     ``outcomes`` and ``deferred`` together are the ids between done and end; deferred ones move to a retry slice.
     """
+    state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
+    given = [end, state, lease_until(now), held.id, held.epoch, held.done, end]
+    grown = {outcome: held.outcomes.get(outcome, Audience()) | Audience(ids) for outcome, ids in sorted(outcomes.items()) if ids}
     with transaction.atomic():
         if deferred:  # before the slice: that is the order of locks; retry slices get their numbers one at a time
             Run.objects.select_for_update(no_key=True).get(pk=held.run_id)
-        state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
-        mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done, intent_cursor__gte=end)
-        if not mine.update(done_cursor=end, state=state, lease_until=lease_until(now)):
-            raise LeaseLost
-        for outcome, ids in sorted(outcomes.items()):
-            if ids:
-                _add(held, outcome, ids)
+        with connection.cursor() as cursor:
+            execute_again(cursor, _DONE, given, rows=1)
+            if cursor.rowcount != 1:
+                raise LeaseLost
+        together = Together()
+        for outcome, members in grown.items():
+            together.execute_again(_OUTCOME, [held.id, held.run_id, outcome, bytes(members), len(members)], rows=1)
         if deferred:
             _defer(held, deferred, now)
-        record_events(events=events)
+        record_events(events=events, blocks=blocks, together=together)
+        together.send()
+    held.outcomes |= grown
     held.done = end
-
-
-def _add(held: HeldSlice, outcome: str, ids: Sequence[int]) -> None:
-    row, made = SliceOutcome.objects.get_or_create(
-        slice_id=held.id, outcome=outcome, defaults={"run_id": held.run_id, "members": Audience(ids), "total": len(ids)}
-    )
-    if not made:
-        members = row.members | Audience(ids)
-        SliceOutcome.objects.filter(pk=row.pk).update(members=members, total=len(members))
 
 
 def _defer(held: HeldSlice, ids: Sequence[int], now: datetime.datetime) -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import datetime
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q
 
-from analytics.events import EventRow
 from analytics.links import LinkContext, run_links
-from analytics.models import EventKind, SourceKind
 from campaigns.models import CampaignState, Outcome, Run, RunState, Slice
 from campaigns.sending import slices
 from campaigns.sending.completion import complete_run
 from campaigns.sending.message import RunMessage
+from campaigns.sending.results import Results
 from endpoints.queries import EndpointRow, endpoint_rows
-from messaging.delivery import Delivery, DeliveryStatus, OutgoingMessage, Transport, TransportDown, transport_for
+from messaging.delivery import OutgoingMessage, Transport, TransportDown, transport_for
 
 SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
 FIRST_BATCH = 50  # before the server's pace is known
@@ -125,96 +122,52 @@ class _Worker:
         return False
 
     def _give_up(self, held: slices.HeldSlice, end: int, outcome: Outcome) -> None:
-        ids = held.ids[held.done : end]
-        now = self._clock()
-        events = [self._event(endpoint_id, now, EventKind.CAMPAIGN_SEND, {"status": outcome.value}) for endpoint_id in ids]
-        self._finish(held, end, {outcome.value: ids}, [], events)
+        results = Results()
+        results.add(outcome, held.ids[held.done : end])
+        self._finish(held, end, results)
 
     def _send(self, held: slices.HeldSlice, end: int) -> None:
         assert self._message is not None  # work() asks
         ids = held.ids[held.done : end]
         rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
-        outcomes: dict[str, list[int]] = collections.defaultdict(list)
-        outgoing = list(self._outgoing(ids, rows, outcomes))
+        results = Results()
+        outgoing = list(self._outgoing(ids, rows, results))
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
-        now = self._clock()
-        deferred: list[int] = []
-        events: list[EventRow] = [
-            self._event(endpoint_id, now, EventKind.CAMPAIGN_SEND, {"status": outcome})
-            for outcome, some in outcomes.items()
-            for endpoint_id in some
-        ]
         for delivery in deliveries:
-            outcome = self._judge(delivery, held.attempt)
-            if outcome is None:
-                deferred.append(delivery.endpoint_id)
-            else:
-                outcomes[outcome].append(delivery.endpoint_id)
-                events += self._events(delivery, outcome, now)
-        self._finish(held, end, outcomes, deferred, events)
+            results.take(delivery, may_retry=held.attempt < len(slices.BACK_OFF))
+        self._finish(held, end, results)
 
-    def _outgoing(
-        self, ids: Sequence[int], rows: dict[int, EndpointRow], outcomes: dict[str, list[int]]
-    ) -> Iterator[OutgoingMessage]:
+    def _outgoing(self, ids: Sequence[int], rows: dict[int, EndpointRow], results: Results) -> Iterator[OutgoingMessage]:
         """The messages of those who still want and can have one; the others get their outcome."""
         assert self._message is not None
         now = self._clock()
         for endpoint_id in ids:
             row = rows.get(endpoint_id)
             if row is None or not row.address:
-                outcomes[Outcome.FAILURE].append(endpoint_id)  # deleted since the freeze
+                results.add(Outcome.FAILURE, [endpoint_id])  # deleted since the freeze
             elif row.is_opted_out:
-                outcomes[Outcome.OPT_OUT].append(endpoint_id)
+                results.add(Outcome.OPT_OUT, [endpoint_id])
             else:
                 try:
                     yield self._message.build(row=row, now=now)
                 except ValueError:  # an address that no header can carry
-                    outcomes[Outcome.FAILURE_PERMANENT].append(endpoint_id)
+                    results.add(Outcome.FAILURE_PERMANENT, [endpoint_id])
 
-    @staticmethod
-    def _judge(delivery: Delivery, attempt: int) -> str | None:
-        """The outcome of a delivery, or None when it is to be tried again."""
-        match delivery.status:
-            case DeliveryStatus.SUCCESS:
-                return Outcome.SUCCESS.value
-            case DeliveryStatus.FAILURE_PERMANENT:
-                return Outcome.FAILURE_PERMANENT.value
-            case DeliveryStatus.UNKNOWN:
-                return Outcome.UNKNOWN.value
-            case DeliveryStatus.DEFERRED:
-                return None if attempt < len(slices.BACK_OFF) else Outcome.TRANSIENT_FAILURE.value
-
-    def _events(self, delivery: Delivery, outcome: str, now: datetime.datetime) -> Iterator[EventRow]:
-        status = {"status": outcome}
-        reply = {"code": delivery.code, "reply": delivery.reply} if delivery.reply else {}
-        yield self._event(
-            delivery.endpoint_id, now, EventKind.CAMPAIGN_SEND, status | (reply if outcome != Outcome.SUCCESS else {})
-        )
-        if outcome == Outcome.SUCCESS:
-            yield self._event(delivery.endpoint_id, now, EventKind.EMAIL_SEND, None)
-            yield self._event(delivery.endpoint_id, now, EventKind.EMAIL_DELIVERED, None)
-        elif outcome == Outcome.FAILURE_PERMANENT:
-            yield self._event(delivery.endpoint_id, now, EventKind.EMAIL_HARDBOUNCE, reply)
-
-    def _event(self, endpoint_id: int, now: datetime.datetime, kind: EventKind, data: dict[str, str] | None) -> EventRow:
-        return EventRow(
-            id=uuid.uuid4(), occurred_at=now, project_id=self._run.project_id, endpoint_id=endpoint_id, kind=kind,
-            source_kind=SourceKind.CAMPAIGN, source_id=self._run.campaign_id, run_id=self._run.pk, treatment=self._run.treatment,
-            data=data,
-        )  # fmt: skip
-
-    def _finish(
-        self,
-        held: slices.HeldSlice,
-        end: int,
-        outcomes: dict[str, list[int]],
-        deferred: list[int],
-        events: Sequence[EventRow],
-    ) -> None:
+    def _finish(self, held: slices.HeldSlice, end: int, results: Results) -> None:
         """Commit what happened. While the database is away the outcomes are kept here and nothing more is sent."""
+        now = self._clock()
+        events, blocks = results.events(run=self._run, now=now)
         while True:
             try:
-                slices.finish(held=held, end=end, outcomes=outcomes, deferred=deferred, events=events, now=self._clock())
+                slices.finish(
+                    held=held,
+                    end=end,
+                    outcomes=results.outcomes,
+                    deferred=results.deferred,
+                    events=events,
+                    blocks=blocks,
+                    now=now,
+                )
             except (OperationalError, InterfaceError) as error:
                 _log.warning("run %s: the database is away, keeping %s outcomes: %s", self._run.public_id, end - held.done, error)
                 if not self._must_retry(held, end):

@@ -1,0 +1,68 @@
+"""What became of a small batch: an outcome for each id, or another try, and the events that tell it."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from analytics.events import EventBlock, EventRow
+from analytics.models import EventKind, SourceKind
+from campaigns.models import Outcome, Run
+from messaging.delivery import Delivery, DeliveryStatus
+
+_OF_A_SUCCESS = (EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED)  # a 250 over SMTP is both
+_OUTCOMES = {
+    DeliveryStatus.SUCCESS: Outcome.SUCCESS,
+    DeliveryStatus.FAILURE_PERMANENT: Outcome.FAILURE_PERMANENT,
+    DeliveryStatus.UNKNOWN: Outcome.UNKNOWN,
+}
+
+
+@dataclass(slots=True)
+class Results:
+    """``outcomes`` and ``deferred`` together are the ids of the batch."""
+
+    outcomes: dict[str, list[int]] = field(default_factory=lambda: collections.defaultdict(list))
+    deferred: list[int] = field(default_factory=list)
+    _told: list[tuple[Delivery, Outcome]] = field(default_factory=list)  # what a server said of those whom it did not take
+
+    def add(self, outcome: Outcome, ids: Iterable[int]) -> None:
+        self.outcomes[outcome.value].extend(ids)
+
+    def take(self, delivery: Delivery, *, may_retry: bool) -> None:
+        """How an attempt ended. ``may_retry``: a refusal for now is tried again."""
+        if delivery.status is DeliveryStatus.DEFERRED and may_retry:
+            self.deferred.append(delivery.endpoint_id)
+            return
+        outcome = _OUTCOMES.get(delivery.status, Outcome.TRANSIENT_FAILURE)
+        self.outcomes[outcome.value].append(delivery.endpoint_id)
+        if outcome is not Outcome.SUCCESS and delivery.reply:
+            self._told.append((delivery, outcome))
+
+    def events(self, *, run: Run, now: datetime.datetime) -> tuple[list[EventRow], list[EventBlock]]:
+        """A campaign's send for each outcome, and what it means for the mail."""
+        common: dict[str, Any] = {
+            "occurred_at": now, "project_id": run.project_id, "source_kind": SourceKind.CAMPAIGN, "source_id": run.campaign_id,
+            "run_id": run.pk, "treatment": run.treatment,
+        }  # fmt: skip
+        rows: list[EventRow] = []
+        blocks: list[EventBlock] = []
+        for delivery, outcome in self._told:
+            reply = {"code": delivery.code, "reply": delivery.reply}
+            one = common | {"endpoint_id": delivery.endpoint_id}
+            rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.CAMPAIGN_SEND, data={"status": outcome.value} | reply, **one))
+            if outcome is Outcome.FAILURE_PERMANENT:
+                rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.EMAIL_HARDBOUNCE, data=reply, **one))
+        told = {delivery.endpoint_id for delivery, _outcome in self._told}
+        for name, ids in self.outcomes.items():
+            left = [one for one in ids if one not in told] if told else ids
+            if left:
+                status = {"status": name}
+                blocks.append(EventBlock(endpoint_ids=left, kind=EventKind.CAMPAIGN_SEND, data=status, **common))
+                if name == Outcome.SUCCESS:
+                    blocks += [EventBlock(endpoint_ids=left, kind=kind, **common) for kind in _OF_A_SUCCESS]
+        return rows, blocks
