@@ -35,7 +35,9 @@ def main() -> int:
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
     for figure in report.missed:
-        print(f"MISSED: {figure.figure}: {figure.value:,.1f} {figure.unit}, floor {figure.floor:,.1f}")
+        beside = f", ratio {figure.ratio}, floor {figure.ratio_floor}" if figure.ratio_floor else ""
+        floor = f", floor {figure.floor:,.1f}" if figure.floor is not None else ""
+        print(f"MISSED: {figure.figure}: {figure.value:,.1f} {figure.unit}{floor}{beside}")
     return 1 if report.missed else 0
 
 

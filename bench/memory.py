@@ -25,6 +25,7 @@ class Watch:
     def __init__(self) -> None:
         self.peak = 0.0  # megabytes
         self.own = 0.0  # of this process alone
+        self.python = 0.0  # of the Python processes among them
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -39,7 +40,9 @@ class Watch:
     def _sample(self) -> None:
         while not self._stop.wait(0.5):
             self.own = max(self.own, _pss(os.getpid()))
-            self.peak = max(self.peak, sum(map(_pss, self._processes())))
+            sizes = {pid: _pss(pid) for pid in self._processes()}
+            self.peak = max(self.peak, sum(sizes.values()))
+            self.python = max(self.python, sum(size for pid, size in sizes.items() if _name(pid).startswith("python")))
 
     def _processes(self) -> list[int]:
         parents, names = {}, {}
@@ -56,6 +59,13 @@ class Watch:
         for _generation in range(5):
             mine |= {pid for pid, parent in parents.items() if parent in mine}
         return [pid for pid in parents if pid in mine or names[pid].startswith(self._SERVERS)]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""  # it ended
 
 
 def _pss(pid: int) -> float:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measurement. ``ratio`` is value / yardstick in the figure's own unit; ``floor`` is what must not be missed."""
+    """One measurement. ``ratio`` is value / yardstick in the figure's own unit; ``floor`` is what must not be missed.
+
+    ``ratio_floor`` is the same for a rate beside its yardstick.
+    """
 
     figure: str
     value: float
@@ -19,6 +22,7 @@ class Figure:
     yardstick_name: str = ""
     goal: float | None = None
     floor: float | None = None
+    ratio_floor: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -27,6 +31,8 @@ class Figure:
     @property
     def is_missed(self) -> bool:
         """A rate (something per second) must reach its floor, a duration or a size must stay under it."""
+        if self.ratio_floor is not None and self.yardstick and self.value < self.ratio_floor * self.yardstick:
+            return True
         if self.floor is None:
             return False
         return self.value < self.floor if self.unit.endswith("/s") else self.value > self.floor

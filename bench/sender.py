@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 
 
 def main() -> None:
@@ -26,7 +28,10 @@ def main() -> None:
 
         profile = cProfile.Profile()
         profile.enable()
-    worker.send_run(run_id=int(sys.argv[1]), owner=f"bench:{os.getpid()}", clock=clock.now)
+    end = time.monotonic() + float(sys.argv[2]) if len(sys.argv) > 2 else math.inf
+    worker.send_run(
+        run_id=int(sys.argv[1]), owner=f"bench:{os.getpid()}", clock=clock.now, should_stop=lambda: time.monotonic() > end
+    )
     if os.environ.get("BENCH_PROFILE"):
         profile.dump_stats(f"{os.environ['BENCH_PROFILE']}.{os.getpid()}")
 

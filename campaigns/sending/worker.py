@@ -102,14 +102,12 @@ class _Worker:
             end = min(held.done + self._batch, len(held.ids))
             if self._message is None or not slices.intend(held=held, end=end, now=self._clock()):
                 return self._stopped(held)
-            begun, size = time.perf_counter(), end - held.done
             try:
                 self._send(held, end)
             except TransportDown as down:
                 _log.warning("run %s: %s", self._run.public_id, down)
                 slices.take_back(held=held, not_before=self._clock() + _DOWN_PAUSE)
                 return False
-            self._batch = next_batch(sent=size, seconds=time.perf_counter() - begun)
         return True
 
     def _stopped(self, held: slices.HeldSlice) -> bool:
@@ -132,7 +130,10 @@ class _Worker:
         rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
         results = Results()
         outgoing = list(self._outgoing(ids, rows, results))
+        begun = time.perf_counter()
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
+        if deliveries:
+            self._batch = next_batch(sent=len(deliveries), seconds=time.perf_counter() - begun)
         for delivery in deliveries:
             results.take(delivery, may_retry=held.attempt < len(slices.BACK_OFF))
         self._finish(held, end, results)
