@@ -7,6 +7,7 @@ import datetime
 import email.utils
 import re
 import secrets
+from typing import Protocol
 
 from messaging.rendering.content import MessageContent
 from messaging.rendering.program import Rendered
@@ -16,12 +17,26 @@ _WORD_BYTES = 42  # of an encoded word: 75 characters at most with its frame
 _SPECIAL = re.compile(r'[()<>@,;:\\".\[\]]')
 
 
+class Signing(Protocol):
+    """What signs a finished message."""
+
+    def sign(self, message: bytes, *, now: datetime.datetime) -> bytes: ...
+
+
 class MimeBuilder:
-    """Builds the messages of one run (or one test)."""
+    """Builds the messages of one run (or one test), signed if there is a ``signer``."""
 
     def __init__(
-        self, *, content: MessageContent, project_id: str, run_id: str = "", campaign_id: str = "", list_name: str = ""
+        self,
+        *,
+        content: MessageContent,
+        project_id: str,
+        run_id: str = "",
+        campaign_id: str = "",
+        list_name: str = "",
+        signer: Signing | None = None,
     ) -> None:
+        self._signer = signer
         domain = content.from_address.rpartition("@")[2]
         self._domain = ascii_domain(domain)
         self._boundary = f"=_pabal_{secrets.token_hex(12)}"
@@ -56,7 +71,8 @@ class MimeBuilder:
         if rendered.html:
             parts.append(_part("html", rendered.html))
         opening = f"\r\n--{self._boundary}\r\n".encode()
-        return head.encode() + opening + opening.join(parts) + f"\r\n--{self._boundary}--\r\n".encode()
+        message = head.encode() + opening + opening.join(parts) + f"\r\n--{self._boundary}--\r\n".encode()
+        return message if self._signer is None else self._signer.sign(message, now=now)
 
 
 def _part(subtype: str, text: str) -> bytes:
