@@ -119,11 +119,8 @@ def _sender(campaign: Campaign, content: MessageContent) -> Iterator[Finding]:
     if not content.from_address:
         yield _error("no_sender", _("Choose a sender."), "message")
         return
-    usable = {sender.address for sender in messaging_queries.usable_senders(project=campaign.project)}
-    if content.from_address not in usable:
-        yield _error(
-            "sender_unusable", _("The sender %(address)s is not verified.") % {"address": content.from_address}, "message"
-        )
+    for finding in messaging_queries.sender_findings(project=campaign.project, address=content.from_address):
+        yield Finding(is_error=finding.is_error, code=finding.code, message=finding.message, step="message")
 
 
 def _schedule(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:

@@ -185,6 +185,10 @@ EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
 MAILS_TO_MAILBOX = (EMAIL_HOST, EMAIL_PORT) == (MAILBOX_HOST, MAILBOX_PORT)  # the console's own mails: no mail server yet
 EMAIL_TIMEOUT = 30  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Pabal <pabal@localhost>")
+DNS_RESOLVER = env.str("DNS_RESOLVER", default="")
+RETURN_PATH_HOST = env.str("RETURN_PATH_HOST", default="").rstrip(".").lower()
+SENDING_ADDRESSES = env.list("SENDING_ADDRESSES", default=[])
+SPF_INCLUDE = env.str("SPF_INCLUDE", default="")
 
 # -- work in the background -------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
@@ -197,6 +201,7 @@ CELERY_TASK_ROUTES = {
     "endpoints.remove_*": {"queue": "exports"},
     "endpoints.rebuild_*": {"queue": "exports"},
     "console.check_*": {"queue": "exports"},
+    "messaging.check_*": {"queue": "exports"},
     "campaigns.send_*": {"queue": "sends"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
@@ -229,6 +234,7 @@ CELERY_BEAT_SCHEDULE = {
     "endpoints.tick_rebuilds": {"task": "endpoints.tick_rebuilds", "schedule": 30.0, "options": {"expires": 20}},
     "endpoints.tick_erasures": {"task": "endpoints.tick_erasures", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "messaging.tick_domains": {"task": "messaging.tick_domains", "schedule": 60.0, "options": {"expires": 50}},
     "console.tick_checks": {"task": "console.tick_checks", "schedule": 30.0, "options": {"expires": 20}},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():

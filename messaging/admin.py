@@ -1,4 +1,4 @@
-"""Operators' pages of senders and the practice mailbox."""
+"""Operators' pages of senders, domains and the practice mailbox."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.operators import OperatorAdmin
-from messaging.models import MailboxMessage, Sender
-from messaging.services import senders
+from messaging.models import DkimKey, MailboxMessage, Sender, SenderDomain
+from messaging.services import domains, senders
 
 
 @admin.register(Sender)
@@ -27,6 +27,27 @@ class SenderAdmin(OperatorAdmin):
     @admin.action(description=_("Mail the verification link again"))
     def send_verification(self, request: HttpRequest, rows: QuerySet[Sender]) -> None:
         self.carry_out(request, rows, lambda sender: senders.send_verification(sender=sender, now=clock.now()))
+
+
+@admin.register(SenderDomain)
+class SenderDomainAdmin(OperatorAdmin):
+    list_display = ("name", "project", "verified_at", "broken_since", "return_path_at", "checked_at")
+    list_filter = (("verified_at", admin.EmptyFieldListFilter), ("broken_since", admin.EmptyFieldListFilter))
+    list_select_related = ("project",)
+    search_fields = ("name", "project__name")
+    actions = ("check_again",)
+
+    @admin.action(description=_("Look them up in DNS"))
+    def check_again(self, request: HttpRequest, rows: QuerySet[SenderDomain]) -> None:
+        self.carry_out(request, rows, lambda domain: domains.check_domain(domain=domain, now=clock.now()))
+
+
+@admin.register(DkimKey)
+class DkimKeyAdmin(OperatorAdmin):
+    list_display = ("selector", "domain", "seen_at", "created_at")
+    list_select_related = ("domain",)
+    search_fields = ("selector", "domain__name")
+    exclude = ("sealed_private_key",)
 
 
 @admin.register(MailboxMessage)

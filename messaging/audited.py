@@ -1,4 +1,4 @@
-"""What the audit trail says of senders, in words."""
+"""What the audit trail says of senders and their domains, in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.urls import reverse
 from django.utils.translation import gettext_noop as _
 
-from messaging.models import Sender
+from messaging.models import Sender, SenderDomain
 from projects.models import Project
 from projects.ports import Thing
 
@@ -15,10 +15,20 @@ SENTENCES = {
     "sender.added": _("%(who)s added the sender %(what)s."),
     "sender.verified": _("The sender %(what)s was verified by the mailed link."),
     "sender.deleted": _("%(who)s deleted the sender %(what)s."),
+    "domain.added": _("%(who)s added the domain %(what)s."),
+    "domain.deleted": _("%(who)s deleted the domain %(what)s."),
+    "domain.verified": _("The domain %(what)s was verified in DNS."),
+    "domain.broken": _("DNS no longer has a key of the domain %(what)s."),
+    "domain.mended": _("DNS has a key of the domain %(what)s again."),
+    "domain.key_added": _("%(who)s made another key for the domain %(what)s: %(selector)s."),
+    "domain.key_removed": _("%(who)s removed a key of the domain %(what)s: %(selector)s."),
 }
 
 
 def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thing]:
+    if label == "messaging.senderdomain":
+        found = SenderDomain.objects.filter(project=project, pk__in=ids).values_list("pk", "name")
+        return {str(pk): Thing(name, reverse("messaging:show-domain", args=[project.public_id, pk])) for pk, name in found}
     if label != "messaging.sender":
         return {}
     page = reverse("messaging:list-senders", args=[project.public_id])

@@ -1,4 +1,4 @@
-"""Forms of senders."""
+"""Forms of senders and domains."""
 
 from __future__ import annotations
 
@@ -14,3 +14,10 @@ class SenderForm(StyledForm):
         help_text=_("What the inbox shows, such as your shop's name."),
     )  # fmt: skip
     address = forms.EmailField(label=_("E-mail address"), max_length=254)
+
+
+class DomainForm(StyledForm):
+    name = forms.CharField(
+        label=_("Domain"), max_length=200, validators=[one_line],
+        help_text=_("What stands behind the @ of your addresses, such as shop.example.com."),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Senders, and the built-in mailbox of practice mode."""
+"""Senders and their domains, relays, and the built-in mailbox of practice mode."""
 
 from __future__ import annotations
 
@@ -65,3 +65,46 @@ class MailboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} → {self.recipient}"
+
+
+class SenderDomain(models.Model):
+    """A domain that a project sends from. Verified by the public key of one of its keys in DNS; then any address of it may send."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=200)  # as DNS knows it: ASCII, lower case
+    verified_at = models.DateTimeField(null=True, blank=True)  # when a key was seen in DNS first
+    broken_since = models.DateTimeField(null=True, blank=True)  # verified once, and no key is in DNS any more
+    return_path_at = models.DateTimeField(null=True, blank=True)  # since when its return path leads here; None: it does not
+    checks = models.JSONField(default=list)  # what the last check found: [{"check", "level", "code", "params"}]
+    checked_at = models.DateTimeField(null=True, blank=True)
+    next_check_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="sender_domain_once")]
+        indexes = [models.Index(fields=["next_check_at"], name="sender_domain_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_usable(self) -> bool:
+        return self.verified_at is not None and self.broken_since is None
+
+
+class DkimKey(models.Model):
+    """A key of a domain. The newest one that was seen in DNS signs; two at most, so that one can take over from the other."""
+
+    domain = models.ForeignKey(SenderDomain, models.CASCADE, related_name="keys")
+    selector = models.CharField(max_length=63)
+    public_key = models.TextField()  # base64, as it stands in DNS
+    sealed_private_key = models.TextField()
+    seen_at = models.DateTimeField(null=True, blank=True)  # since when DNS has it; None: not, or not any more
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["domain", "selector"], name="dkim_selector_once")]
+
+    def __str__(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain_id}"

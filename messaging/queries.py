@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from dataclasses import dataclass
 
-from messaging.models import MailboxMessage, Sender
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from messaging.domains import doctor, names, wording
+from messaging.domains.doctor import Check, Level
+from messaging.models import DkimKey, MailboxMessage, Sender, SenderDomain
 from projects.models import Project
 
 
@@ -12,15 +17,73 @@ def senders(*, project: Project) -> QuerySet[Sender]:
     return Sender.objects.filter(project=project).order_by("address")
 
 
+def domains(*, project: Project) -> QuerySet[SenderDomain]:
+    return SenderDomain.objects.filter(project=project).order_by("name")
+
+
+def domains_with_keys(*, project: Project) -> QuerySet[SenderDomain]:
+    return domains(project=project).prefetch_related(Prefetch("keys", DkimKey.objects.order_by("pk")))
+
+
+def verified_domains(*, project: Project) -> set[str]:
+    """Domains any address of which may send."""
+    return set(domains(project=project).filter(verified_at__isnull=False, broken_since=None).values_list("name", flat=True))
+
+
 def usable_senders(*, project: Project) -> list[Sender]:
-    """Senders that a campaign may use: in practice all, live the verified ones."""
-    found = senders(project=project)
-    return list(found if project.is_practice else found.filter(verified_at__isnull=False))
+    """Senders that a campaign may use: in practice all, live those that are verified, or whose domain is."""
+    found = list(senders(project=project))
+    if project.is_practice:
+        return found
+    verified = verified_domains(project=project)
+    return [sender for sender in found if sender.is_verified or names.domain_of(sender.address) in verified]
 
 
 def may_send_from(*, project: Project, address: str) -> bool:
-    """Practice sends from any address (all of it goes to the mailbox), live from a verified one."""
-    return project.is_practice or senders(project=project).filter(address=address, verified_at__isnull=False).exists()
+    """Practice sends from any address (all of it goes to the mailbox), live from a verified one, or one of a verified domain."""
+    if project.is_practice or senders(project=project).filter(address=address, verified_at__isnull=False).exists():
+        return True
+    return names.domain_of(address) in verified_domains(project=project)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderFinding:
+    """What there is to say about an address before a campaign goes out from it. An error forbids the launch."""
+
+    is_error: bool
+    code: str
+    message: str
+
+
+def sender_findings(*, project: Project, address: str) -> list[SenderFinding]:
+    """Whether a live project may send from an address, and what DNS said about its domain the last time."""
+    if project.is_practice:
+        return []
+    name = names.domain_of(address)
+    given = {"address": address, "name": names.shown(name)}
+    domain = domains(project=project).filter(name=name).first()
+    if domain is not None and domain.broken_since is not None:
+        return [SenderFinding(True, "domain_broken", _(
+            "DNS no longer has the signature's key of %(name)s, so what is sent from it would be taken for forged."
+            " Put its record back, or choose another sender."
+        ) % given)]  # fmt: skip
+    if not may_send_from(project=project, address=address):
+        return [SenderFinding(True, "sender_unusable", _("The sender %(address)s is not verified.") % given)]
+    if name in names.FREE_MAIL:
+        return [SenderFinding(False, "free_mail", _(
+            "%(address)s belongs to a mail provider: Gmail, Naver and the others refuse bulk mail that only bears such a name."
+            " Use an address of your own domain."
+        ) % given)]  # fmt: skip
+    if domain is None or domain.verified_at is None:
+        return [SenderFinding(False, "no_domain", _(
+            "What is sent from %(address)s is not signed (DKIM); Gmail, Naver and the others ask bulk senders for that."
+            " Add and verify the domain %(name)s under “Senders”."
+        ) % given)]  # fmt: skip
+    return [
+        SenderFinding(False, f"dns_{finding.code}", wording.sentence(finding))
+        for finding in map(doctor.restored, domain.checks)
+        if finding.level == Level.BAD and finding.check not in (Check.DKIM, Check.RETURN_PATH)
+    ]
 
 
 def mailbox(*, project: Project | None, search: str = "", before: int | None = None, limit: int = 50) -> list[MailboxMessage]:

@@ -1,12 +1,27 @@
-"""Opt-outs that waited for the database."""
+"""Opt-outs that waited for the database, and the daily look at senders' domains."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from messaging.services import unsubscribe
+from core import clock
+from messaging.models import SenderDomain
+from messaging.services import domains, unsubscribe
 
 
 @shared_task(name="messaging.tick_opt_outs")
 def tick_opt_outs() -> None:
     unsubscribe.drain_spool()
+
+
+@shared_task(name="messaging.tick_domains")
+def tick_domains() -> None:
+    for domain_id in domains.claim_due(now=clock.now()):
+        check_domain.delay(domain_id)
+
+
+@shared_task(name="messaging.check_domain")
+def check_domain(domain_id: int) -> None:
+    domain = SenderDomain.objects.select_related("project").filter(pk=domain_id).first()
+    if domain is not None:
+        domains.check_domain(domain=domain, now=clock.now())

@@ -10,6 +10,7 @@ from analytics.links import RunLinks
 from campaigns.models import Run
 from endpoints.queries import EndpointRow
 from messaging.delivery import OutgoingMessage
+from messaging.domains import signing
 from messaging.rendering import MessageContent, MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
 
@@ -45,6 +46,7 @@ class RunMessage:
             run_id=run.public_id,
             campaign_id=run.campaign.public_id,
             list_name=run.project.name,
+            signer=signing.signer_for(project=run.project, address=content.from_address),
         )
 
     @property

@@ -14,6 +14,7 @@ from campaigns.sending.message import content_of
 from campaigns.services.drafts import CampaignRefused
 from messaging import queries as messaging_queries
 from messaging.delivery import DeliveryStatus, OutgoingMessage, TransportDown, transport_for
+from messaging.domains import signing
 from messaging.rendering import MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
 from projects.models import User
@@ -31,7 +32,8 @@ def send_test(
     if not messaging_queries.may_send_from(project=campaign.project, address=content.from_address):
         raise CampaignRefused(_("The sender %(address)s is not verified.") % {"address": content.from_address})
     program = compile_content(content)
-    builder = MimeBuilder(content=content, project_id=campaign.project.public_id)
+    signer = signing.signer_for(project=campaign.project, address=content.from_address)
+    builder = MimeBuilder(content=content, project_id=campaign.project.public_id, signer=signer)
     rendered = render(program, document=document)
     outgoing = [
         OutgoingMessage(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from core import clock
 from core.errors import Refusal
 from messaging import queries
+from messaging.domains import names
 from messaging.forms import SenderForm
 from messaging.models import Sender
 from messaging.services import senders
@@ -25,15 +26,24 @@ def list_senders(request: HttpRequest, project_id: str) -> HttpResponse:
         now = clock.now()
         try:
             sender = senders.add_sender(project=access.project, actor=access.user, now=now, **form.cleaned_data)
-            senders.send_verification(sender=sender, now=now)
+            is_of_domain = names.domain_of(sender.address) in queries.verified_domains(project=access.project)
+            if not is_of_domain:
+                senders.send_verification(sender=sender, now=now)
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(
-                request, _("A link is mailed to %(address)s. Open it within 24 hours.") % {"address": sender.address}
-            )
+            given = {"address": sender.address}
+            if is_of_domain:
+                messages.success(request, _("%(address)s may send at once: its domain is verified.") % given)
+            else:
+                messages.success(request, _("A link is mailed to %(address)s. Open it within 24 hours.") % given)
             return redirect("messaging:list-senders", project_id)
-    return render(request, "messaging/senders.html", {"form": form, "senders": queries.senders(project=access.project)})
+    verified = queries.verified_domains(project=access.project)
+    lines = [
+        {"sender": sender, "is_of_domain": names.domain_of(sender.address) in verified}
+        for sender in queries.senders(project=access.project)
+    ]
+    return render(request, "messaging/senders.html", {"form": form, "lines": lines, "tab": "senders"})
 
 
 @require_POST

@@ -7,7 +7,11 @@ application.register("message-editor", MessageEditorController);
 application.register("reveal", RevealController);
 
 // Controllers of other rooms are loaded when a page asks for them.
-const later = { rows: "./controllers/rows_controller.js", "segment-builder": "./controllers/segment_builder_controller.js" };
+const later = {
+  copy: "./controllers/copy_controller.js",
+  rows: "./controllers/rows_controller.js",
+  "segment-builder": "./controllers/segment_builder_controller.js",
+};
 for (const [name, path] of Object.entries(later)) {
   if (document.querySelector(`[data-controller~="${name}"]`)) {
     import(path).then((module) => application.register(name, module.default));

@@ -48,7 +48,7 @@ READS = {
     "segments:list-refused-lines", "segments:download-refused-lines", "segments:list-segments", "segments:show-segment",
     "segments:count-document", "segments:list-values", "segments:list-links", "console:show-overview", "endpoints:list-people",
     "endpoints:show-person", "segments:list-person-segments", "campaigns:list-history", "endpoints:list-erasures",
-    "endpoints:list-attributes", "endpoints:count-attribute",
+    "endpoints:list-attributes", "endpoints:count-attribute", "messaging:show-domain",
 }  # fmt: skip
 
 
