@@ -16,6 +16,7 @@ SENTENCES = {
     "campaign.tested": _("%(who)s sent a test of the campaign %(what)s to %(count)s addresses."),
     "campaign.launched": _("%(who)s launched the campaign %(what)s."),
     "campaign.paused": _("%(who)s paused the campaign %(what)s."),
+    "campaign.stopped": _("The campaign %(what)s was paused by itself: its mail server takes no messages."),
     "campaign.resumed": _("%(who)s resumed the campaign %(what)s."),
     "campaign.deleted": _("%(who)s deleted the campaign %(what)s."),
     "slice.lease_ended": _("%(who)s took a slice of a campaign from the worker that held it."),

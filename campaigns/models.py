@@ -37,6 +37,7 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     launched_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.JSONField(null=True, blank=True)  # why it was paused by itself: campaigns.sending.breaker
 
     class Meta:
         indexes = [models.Index(fields=["project", "-id"], name="campaign_by_project")]
@@ -116,6 +117,11 @@ class Run(models.Model):
     epoch = models.IntegerField(default=0)  # of the lease on the freeze
     lease_until = models.DateTimeField(null=True, blank=True)
     failure = models.JSONField(null=True, blank=True)  # {"code", "params"}
+    not_before = models.DateTimeField(null=True, blank=True)  # its mail server is given some rest
+    server_failures = models.IntegerField(default=0)  # in a row
+    server_failing_since = models.DateTimeField(null=True, blank=True)
+    server_said = models.CharField(max_length=300, blank=True)
+    is_slow = models.BooleanField(default=False)  # its mail server takes long over a small batch: one worker is enough
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
@@ -15,6 +16,7 @@ from campaigns.services import occurrences
 from core import clock
 
 _OPEN_AT_ONCE = 4  # messages a tick puts out for one run: as many workers may join in
+_TURN_SECONDS = 10.0  # a worker stays with a run for so long when others wait
 _stopping = threading.Event()
 
 
@@ -52,4 +54,24 @@ def freeze_run(run_id: int) -> None:
 @shared_task(name="campaigns.send_run")
 def send_run(run_id: int) -> None:
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    worker.send_run(run_id=run_id, owner=owner, clock=clock.now, should_stop=_stopping.is_set)
+    turn = _Turn(run_id)
+    worker.send_run(run_id=run_id, owner=owner, clock=clock.now, should_stop=turn.is_over)
+    if turn.has_passed_on:
+        send_run.delay(run_id)  # behind those that wait
+
+
+class _Turn:
+    """A worker's time with one run: without end, unless other runs wait."""
+
+    def __init__(self, run_id: int) -> None:
+        self._run_id = run_id
+        self._end = time.monotonic() + _TURN_SECONDS
+        self.has_passed_on = False
+
+    def is_over(self) -> bool:
+        if _stopping.is_set() or self.has_passed_on:
+            return True
+        if time.monotonic() > self._end:
+            self._end += _TURN_SECONDS
+            self.has_passed_on = bool(set(worker.runs_with_work(now=clock.now())) - {self._run_id})
+        return self.has_passed_on

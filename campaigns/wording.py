@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from analytics.models import EventKind, HitClass
 from campaigns import schedule
-from campaigns.models import Outcome
+from campaigns.models import Campaign, Outcome, Run
 from projects import zones
 
 
@@ -66,6 +68,33 @@ def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) 
                 Moment(shown=f"{shown:%Y-%m-%d %H:%M} {zones.short(plan.zone_name)}", utc=f"{occurrence.at:%Y-%m-%d %H:%M}")
             )
     return found
+
+
+def server_trouble(campaign: Campaign, runs: Sequence[Run]) -> str:
+    """What is to be said of the mail server: why the campaign was paused by itself, or what it waits for; empty when all is well."""
+    reason = campaign.pause_reason
+    if campaign.is_paused and reason:
+        given = {"times": reason["times"], "said": reason["said"]}
+        if reason["code"] == "unreachable":
+            since = timezone.localtime(datetime.datetime.fromisoformat(str(reason["since"])))
+            return _(
+                "Sending was paused by itself: since %(since)s the mail server could not be reached, %(times)s times (%(said)s). Nobody "
+                "was skipped. Resume when the server answers again."
+            ) % (given | {"since": f"{since:%Y-%m-%d %H:%M}"})
+        return (
+            _(
+                "Sending was paused by itself: the mail server refused %(times)s people in a row for no reason of theirs (%(said)s). Mend "
+                "the sender or the server, then resume: the others get the message then."
+            )
+            % given
+        )
+    for run in runs:
+        if run.server_failures and run.server_failing_since:
+            since = timezone.localtime(run.server_failing_since)
+            return _("Since %(since)s the mail server can't be reached (%(said)s). It is tried again every half minute.") % {
+                "since": f"{since:%Y-%m-%d %H:%M}", "said": run.server_said,
+            }  # fmt: skip
+    return ""
 
 
 def event(kind: EventKind) -> str:

@@ -217,6 +217,13 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; a tick every second needs a beat t
 CELERY_TIMEZONE = "UTC"
 IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=60.0)  # and an import worker's piece
 INVARIANT_CHECK_SECONDS = env.float("INVARIANT_CHECK_SECONDS", default=24 * 60 * 60.0)  # between two checks of an invariant
+SEND_FAILURES = env.int(
+    "SEND_FAILURES", default=10
+)  # failed attempts to reach a mail server after which a campaign may be paused
+SEND_FAILING_SECONDS = env.float("SEND_FAILING_SECONDS", default=300.0)  # and for so long at the least
+SEND_REFUSALS = env.int(
+    "SEND_REFUSALS", default=100
+)  # people in a row, refused for no reason of their own: the campaign is paused
 SEND_LEASE_SECONDS = env.float("SEND_LEASE_SECONDS", default=30.0)  # a dead worker's slice is taken over after so long
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from analytics.links import LinkContext, run_links
 from campaigns.models import CampaignState, Outcome, Run, RunState, Slice
-from campaigns.sending import slices
+from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
 from campaigns.sending.message import RunMessage
 from campaigns.sending.results import Results
@@ -26,7 +26,7 @@ SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
 FIRST_BATCH = 50  # before the server's pace is known
 _SMALLEST_BATCH = 10  # two commits for fewer would cost more than the messages
 _BATCH_SECONDS = 0.1  # what a small batch should take: a slow server must not leave two hundred UNKNOWN
-_DOWN_PAUSE = datetime.timedelta(seconds=30)  # before a server that could not be reached is tried again
+_SLOW_SECONDS = 5.0  # a small batch that takes longer is sent by one worker at a time
 _RETRY_SECONDS = 1.0  # between attempts to commit while the database is away
 
 _log = logging.getLogger(__name__)
@@ -43,11 +43,13 @@ def send_run(
 ) -> None:
     """Work on a run until it has no free slice, then complete it if nothing is open. Any number of workers may do so at once."""
     run = Run.objects.select_related("campaign", "project").get(pk=run_id)
-    if run.state not in (RunState.RUNNING, RunState.CANCELLED):
+    if run.state not in (RunState.RUNNING, RunState.CANCELLED) or _is_resting(run, clock()):
         return
     worker = _Worker(run, clock, transport or transport_for(project=run.project), should_stop)
     try:
         while not should_stop():
+            if _has_its_worker(run, clock()):
+                return
             held = slices.claim(run_id=run_id, owner=owner, now=clock())
             if held is None:
                 complete_run(run_id=run_id, now=clock())
@@ -64,6 +66,7 @@ def runs_with_work(*, now: datetime.datetime) -> list[int]:
     """Runs that a worker could go on with, or that only need to be completed."""
     runs = Run.objects.filter(
         Q(state=RunState.RUNNING, campaign__state__in=[CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN])
+        & (Q(not_before=None) | Q(not_before__lte=now))
         | Q(state=RunState.CANCELLED),
         completed_at=None,
     )
@@ -74,6 +77,16 @@ def runs_with_work(*, now: datetime.datetime) -> list[int]:
     )  # fmt: skip
     is_open = Slice.objects.filter(run=OuterRef("pk"), state=Slice.State.OPEN)
     return list(runs.filter(Exists(free) | ~Exists(is_open)).order_by("due_at").values_list("pk", flat=True)[:50])
+
+
+def _is_resting(run: Run, now: datetime.datetime) -> bool:
+    return run.state == RunState.RUNNING and run.not_before is not None and run.not_before > now
+
+
+def _has_its_worker(run: Run, now: datetime.datetime) -> bool:
+    """A slow server has one worker at a time: the others are free for other runs."""
+    run.refresh_from_db(fields=["is_slow"])
+    return run.is_slow and Slice.objects.filter(run=run, state=Slice.State.OPEN, lease_until__gt=now).exists()
 
 
 def next_batch(*, sent: int, seconds: float) -> int:
@@ -89,6 +102,7 @@ class _Worker:
         self._should_stop = should_stop
         context = LinkContext(project_id=run.project_id, campaign_id=run.campaign_id, run_id=run.pk, treatment=run.treatment)
         self._batch = FIRST_BATCH
+        self._refusals = breaker.Refusals(run)
         self._message = RunMessage(run=run, links=run_links(context=context)) if run.state == RunState.RUNNING else None
 
     def work(self, held: slices.HeldSlice) -> bool:
@@ -105,9 +119,12 @@ class _Worker:
             try:
                 self._send(held, end)
             except TransportDown as down:
+                now = self._clock()
                 _log.warning("run %s: %s", self._run.public_id, down)
-                slices.take_back(held=held, not_before=self._clock() + _DOWN_PAUSE)
+                slices.take_back(held=held, not_before=now + breaker.PAUSE)
+                breaker.could_not_reach(run=self._run, reason=str(down), now=now)
                 return False
+            self._refusals.pause_if_many(now=self._clock())  # the next intent sees it
         return True
 
     def _stopped(self, held: slices.HeldSlice) -> bool:
@@ -133,10 +150,21 @@ class _Worker:
         begun = time.perf_counter()
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
         if deliveries:
-            self._batch = next_batch(sent=len(deliveries), seconds=time.perf_counter() - begun)
+            taken = time.perf_counter() - begun
+            self._batch = next_batch(sent=len(deliveries), seconds=taken)
+            self._note_pace(taken)
         for delivery in deliveries:
             results.take(delivery, may_retry=held.attempt < len(slices.BACK_OFF))
+            self._refusals.note(delivery)
+        if Outcome.SUCCESS.value in results.outcomes:
+            breaker.reached(run=self._run)
         self._finish(held, end, results)
+
+    def _note_pace(self, seconds: float) -> None:
+        is_slow = seconds > _SLOW_SECONDS
+        if is_slow is not self._run.is_slow:
+            self._run.is_slow = is_slow
+            Run.objects.filter(pk=self._run.pk).update(is_slow=is_slow)
 
     def _outgoing(self, ids: Sequence[int], rows: dict[int, EndpointRow], results: Results) -> Iterator[OutgoingMessage]:
         """The messages of those who still want and can have one; the others get their outcome."""

@@ -128,7 +128,10 @@ def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) 
         begun = held.runs.filter(occurrence_at__gte=now - schedule.DAY_ON_EARTH).values_list("occurrence_at", flat=True)
         due = schedule.first_due(plan, now=now, done=set(begun))
         at = due.at if due else None
-        lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, at), updated_at=now)
+        lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, at), updated_at=now, pause_reason=None)
+        held.runs.filter(server_failures__gt=0).update(
+            server_failures=0, server_failing_since=None, server_said="", not_before=None
+        )
         Treatment.objects.filter(campaign=held, number=0).update(next_run_at=at, next_occurrence_at=at)
         audit.record(project=held.project, actor=actor, verb="campaign.resumed", target=held, now=now)
         transaction.on_commit(_dispatch_runs)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from campaigns import lifecycle, queries, schedule, wording
-from campaigns.models import Campaign, CampaignState, Treatment
+from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences
 from campaigns.views.access import campaign_or_404
 from core import clock, keyset
@@ -51,6 +51,7 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
         "colour": COLOURS.get(campaign.state),
         "summary": queries.campaign_summary(campaign=campaign),
         "can_pause": lifecycle.can(campaign=campaign, to=CampaignState.PAUSED),
+        "server_trouble": wording.server_trouble(campaign, list(campaign.runs.filter(state=RunState.RUNNING))),
         "next_run_at": campaign.treatments.values_list("next_run_at", flat=True).first(),
     }
     if request.headers.get("HX-Request"):
