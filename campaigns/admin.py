@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.models import Campaign, CampaignVersion, Run, RunExclusion, Slice, SliceOutcome, Treatment
+from campaigns.models import Campaign, CampaignVersion, Run, RunExclusion, Slice, SliceOutcome, Treatment, WinnerTest
 from campaigns.services import launch, leases
 from core import clock
 from core.operators import OperatorAdmin
@@ -51,6 +51,14 @@ class TreatmentAdmin(OperatorAdmin):
     list_display = ("campaign", "number", "next_run_at", "next_occurrence_at")
     list_filter = (("next_run_at", admin.EmptyFieldListFilter),)
     list_select_related = ("campaign",)
+    search_fields = ("campaign__name", "=campaign__public_id")
+
+
+@admin.register(WinnerTest)
+class WinnerTestAdmin(OperatorAdmin):
+    list_display = ("campaign", "occurrence_at", "decide_at", "state", "winner", "why", "chosen_by", "chosen_at")
+    list_filter = ("state", "why")
+    list_select_related = ("campaign", "chosen_by")
     search_fields = ("campaign__name", "=campaign__public_id")
 
 

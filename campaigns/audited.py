@@ -19,6 +19,7 @@ SENTENCES = {
     "campaign.stopped": _("The campaign %(what)s was paused by itself: its mail server takes no messages."),
     "campaign.resumed": _("%(who)s resumed the campaign %(what)s."),
     "campaign.deleted": _("%(who)s deleted the campaign %(what)s."),
+    "campaign.winner_chosen": _("%(who)s chose “%(treatment)s” as the winner of the campaign %(what)s."),
     "slice.lease_ended": _("%(who)s took a slice of a campaign from the worker that held it."),
 }
 

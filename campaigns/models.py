@@ -33,6 +33,7 @@ class Campaign(models.Model):
     state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
     document = models.JSONField(default=dict)  # Pinpoint's WriteCampaignRequest, and our `Pabal` member
     version = models.IntegerField(default=1)
+    split = models.JSONField(null=True, blank=True)  # where the line is cut: campaigns.treatments.split.Cut
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -86,6 +87,43 @@ class Treatment(models.Model):
         return f"{self.campaign_id}/{self.number}"
 
 
+class WinnerTest(models.Model):
+    """The choice of a winner: the treatments were sent to a part of the audience, and the rest waits for the best one."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        CHOSEN = "CHOSEN", _("Chosen")
+
+    class Why(models.TextChoices):
+        BEST = "BEST", _("the best figures")
+        TIE = "TIE", _("no treatment was better than the others, so the default one was taken")
+        NO_DATA = "NO_DATA", _("nobody had reacted yet, so the default one was taken")
+        BY_HAND = "BY_HAND", _("chosen by hand")
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="winner_tests")
+    occurrence_at = models.DateTimeField()
+    decide_at = models.DateTimeField()
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
+    winner = models.SmallIntegerField(null=True, blank=True)
+    why = models.CharField(max_length=7, choices=Why.choices, blank=True)
+    figures = models.JSONField(default=list)  # what was known at the choice, by treatment
+    chosen_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    chosen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "occurrence_at"], name="winner_test_once"),
+            models.CheckConstraint(
+                condition=models.Q(state="WAITING", winner=None) | models.Q(state="CHOSEN", winner__isnull=False),
+                name="winner_test_chosen_with_winner",
+            ),
+        ]
+        indexes = [models.Index(fields=["decide_at"], condition=models.Q(state="WAITING"), name="winner_test_due")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.occurrence_at:%Y-%m-%d %H:%M}"
+
+
 class RunState(models.TextChoices):
     """Pinpoint's activity states, and FREEZING while the audience is being computed."""
 
@@ -106,6 +144,7 @@ class Run(models.Model):
     treatment = models.SmallIntegerField(default=0)
     occurrence_at = models.DateTimeField()  # nominal
     zone_wave = models.CharField(max_length=64, blank=True)  # IANA name; empty: one wave for all
+    is_rest = models.BooleanField(default=False)  # goes to those who waited for the winner
     state = models.CharField(max_length=9, choices=RunState.choices)
     due_at = models.DateTimeField()
     campaign_version = models.IntegerField()
@@ -128,7 +167,7 @@ class Run(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["campaign", "treatment", "occurrence_at", "zone_wave"], name="run_once"),
+            models.UniqueConstraint(fields=["campaign", "treatment", "occurrence_at", "zone_wave", "is_rest"], name="run_once"),
             models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="run_state_known"),
         ]
         indexes = [

@@ -12,7 +12,7 @@ from celery.signals import worker_shutting_down
 
 from campaigns.models import Run, RunState
 from campaigns.sending import freezing, worker
-from campaigns.services import occurrences
+from campaigns.services import occurrences, winners
 from core import clock
 
 _OPEN_AT_ONCE = 4  # messages a tick puts out for one run: as many workers may join in
@@ -29,6 +29,8 @@ def _stop(**_signal: object) -> None:
 @shared_task(name="campaigns.tick_due")
 def tick_due() -> None:
     for run_id in occurrences.claim_due(now=clock.now()):
+        freeze_run.delay(run_id)
+    for run_id in winners.choose_due(now=clock.now()):
         freeze_run.delay(run_id)
 
 

@@ -63,6 +63,14 @@ _LATER_TWINS = """
           JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = %(channel)s) held
      WHERE place > 1
 """
+# Both ways round it is a hash join over the fewer; an endpoint shares its address with itself, too.
+_SHARING = """
+    SELECT DISTINCT e.id
+      FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+      JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = %(channel)s
+      JOIN endpoints_endpoint o ON o.address_key = e.address_key AND o.project_id = e.project_id AND o.channel_type = e.channel_type
+      JOIN unnest(%(others)s::bigint[]) AS other(id) ON other.id = o.id
+"""
 _CHANNEL, _OPT_OUT, _STATUS, _TIME_ZONE = (
     facets.Subject(facets.SubjectKind.STANDARD, name)
     for name in ("Demographic.Channel", "OptOut", "EndpointStatus", "Demographic.Timezone")
@@ -115,6 +123,18 @@ def _by_facets(project_id: int, members: Audience, channel: str) -> dict[str, Au
         keep(Exclusion.DUPLICATE_ENDPOINT, left - id_set(_LATER_TWINS, given))
     sets[""] = left
     return sets
+
+
+def sharing_an_address(*, project_id: int, members: Audience, others: Audience, channel: str) -> Audience:
+    """The members who have an address that one of the others has (on the channel), or are among the others themselves."""
+    with facets.moment(project_id=project_id):
+        addresses = facets.read(project_id=project_id, subjects=(facets.ADDRESS,)).facet(facets.ADDRESS)
+        twins = members if addresses is None else members & addresses.carrying([facets.SHARED])
+        theirs = others if addresses is None else others & addresses.carrying([facets.SHARED])
+        if not twins or not theirs:
+            return members & others
+        given = {"ids": bigint_array(twins), "others": bigint_array(theirs), "project": project_id, "channel": channel}
+        return (members & others) | id_set(_SHARING, given)
 
 
 def channel_counts(*, project_id: int, members: Audience) -> dict[str, int]:

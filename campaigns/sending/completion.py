@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import Sum
 
 from campaigns import lifecycle
-from campaigns.models import Campaign, CampaignState, Run, RunState, Slice, SliceOutcome, Treatment
+from campaigns.models import Campaign, CampaignState, Run, RunState, Slice, SliceOutcome
+from campaigns.services import occurrences
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,5 @@ def _rest(campaign: Campaign, now: datetime.datetime) -> None:
     is_open = campaign.runs.filter(state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).exists()
     if is_open or campaign.state not in (CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN):
         return
-    has_next = Treatment.objects.filter(campaign=campaign, next_run_at__isnull=False).exists()
-    to = CampaignState.PENDING_NEXT_RUN if has_next else CampaignState.COMPLETED
+    to = CampaignState.PENDING_NEXT_RUN if occurrences.waits(campaign_id=campaign.pk) else CampaignState.COMPLETED
     lifecycle.move(campaign_id=campaign.pk, to=to, updated_at=now)

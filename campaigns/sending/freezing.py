@@ -12,13 +12,13 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, schedule
-from campaigns.models import CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
+from campaigns import lifecycle, schedule, treatments
+from campaigns.models import Campaign, CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
 from campaigns.sending import message
 from campaigns.services import occurrences
+from campaigns.treatments import membership
 from core.audience import Audience
 from core.errors import Refusal
-from core.sql import bigint_array, id_set
 from endpoints import eligibility
 from messaging import queries as messaging_queries
 from projects.models import Installation
@@ -26,12 +26,6 @@ from segments import evaluation
 
 SLICE_SIZE = 1_000
 LEASE = datetime.timedelta(seconds=120)
-
-_HELD_OUT = """
-    SELECT e.id FROM unnest(%s::bigint[]) AS wanted(id)
-      JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %s
-     WHERE e.cohort_id < %s
-"""
 
 _log = logging.getLogger(__name__)
 Clock = Callable[[], datetime.datetime]
@@ -47,6 +41,14 @@ class Frozen:
     @property
     def targeted(self) -> int:
         return len(self.audience) + sum(map(len, self.excluded.values()))
+
+    def without(self, some: Audience, reason: ExclusionReason) -> Frozen:
+        """Those of the audience who are among ``some`` are left out for this reason."""
+        taken = self.audience & some
+        if not taken:
+            return self
+        left_out = self.excluded.get(reason.value, Audience()) | taken
+        return Frozen(self.audience - taken, self.excluded | {reason.value: left_out})
 
     def only(self, members: Audience) -> Frozen:
         parts = {reason: members & some for reason, some in self.excluded.items()}
@@ -66,35 +68,44 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
     except (Refusal, ValueError) as refusal:
         _fail(run, str(refusal), clock())
         return
-    plan = occurrences.schedule_of(
-        campaign=run.campaign, document=run.campaign.document, launched_at=run.campaign.launched_at or now
-    )
+    document = treatments.definition(run.campaign.document, run.treatment)
+    plan = occurrences.schedule_of(campaign=run.campaign, document=document, launched_at=run.campaign.launched_at or now)
     with transaction.atomic():
+        frozen = _without_elsewhere(run, frozen, document)
         mine = Run.objects.select_for_update().filter(pk=run.pk, epoch=run.epoch, state=RunState.FREEZING).first()
         if mine is None:
             return
-        if plan.is_local:
+        if plan.is_local and not run.is_rest:
             _write_waves(run, frozen, plan, clock())
         else:
             _write(run, frozen, state=RunState.RUNNING)
 
 
 def _compute(run: Run, now: datetime.datetime) -> Frozen:
-    document = run.campaign.document
+    document = treatments.definition(run.campaign.document, run.treatment)
     address = message.content_of(content_of(document)).from_address
     if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
         raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
     members = evaluation.evaluate_segment(
         project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion"), now=now
     )
-    channel = document.get("Pabal", {}).get("Channel", "EMAIL")
-    divided = eligibility.eligibility(project_id=run.project_id, members=members, channel=channel)
+    divided = eligibility.eligibility(project_id=run.project_id, members=members, channel=_channel(document))
     frozen = Frozen(divided.eligible, dict(divided.excluded))
-    percent = int(document.get("HoldoutPercent") or 0)
-    if percent:
-        held = id_set(_HELD_OUT, [bigint_array(frozen.audience), run.project_id, percent])
-        frozen = Frozen(frozen.audience - held, frozen.excluded | {ExclusionReason.TREATMENT_HOLDOUT.value: held})
-    return frozen
+    part = membership.membership(run=run, members=members)
+    return frozen.only(part.members).without(part.held_out, ExclusionReason.TREATMENT_HOLDOUT)
+
+
+def _without_elsewhere(run: Run, frozen: Frozen, document: dict[str, Any]) -> Frozen:
+    """An address gets one treatment's message. The campaign is held, so that of two freezes at once the second sees the first."""
+    if len(treatments.numbers(document)) == 1:
+        return frozen
+    Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=run.campaign_id)
+    elsewhere = membership.written_to_elsewhere(run=run, audience=frozen.audience, channel=_channel(document))
+    return frozen.without(elsewhere, ExclusionReason.DUPLICATE_ENDPOINT)
+
+
+def _channel(document: dict[str, Any]) -> str:
+    return str(document.get("Pabal", {}).get("Channel", "EMAIL"))
 
 
 def content_of(document: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +129,7 @@ def _write(run: Run, frozen: Frozen, *, state: str) -> None:
         audience=frozen.audience,
         frozen=len(frozen.audience),
         targeted=frozen.targeted,
-        content=content_of(run.campaign.document),
+        content=content_of(treatments.definition(run.campaign.document, run.treatment)),
         lease_until=None,
     )
 

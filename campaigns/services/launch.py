@@ -8,8 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, review, schedule
-from campaigns.models import Campaign, CampaignState, CampaignVersion, Run, RunState, Treatment
+from campaigns import lifecycle, review, schedule, treatments
+from campaigns.models import Campaign, CampaignState, CampaignVersion, Run, RunState, Treatment, WinnerTest
 from campaigns.services import changes, occurrences
 from campaigns.services.drafts import CampaignRefused
 from projects.models import User
@@ -51,18 +51,17 @@ def launch_campaign(
         if base_version is not None:
             _check_as_reviewed(held, base_version, actor)
         _check_complete(held, now)
-        due = schedule.first_due(occurrences.schedule_of(campaign=held, document=held.document, launched_at=now), now=now)
-        if due is None:
-            raise CampaignRefused(_("This schedule has no run in the future."))
+        due = _first_of_each(held, now)
         document = _pinned(held, segment_version, actor)
         lifecycle.move(campaign_id=held.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
         Campaign.objects.filter(pk=held.pk).update(document=document)
         CampaignVersion.objects.filter(campaign=held, version=held.version).update(document=document)
-        Treatment.objects.update_or_create(
-            campaign=held, number=0, defaults={"next_run_at": due.at, "next_occurrence_at": due.at}
-        )
+        for number, occurrence in enumerate(due):
+            Treatment.objects.update_or_create(
+                campaign=held, number=number, defaults={"next_run_at": occurrence.at, "next_occurrence_at": occurrence.at}
+            )
         audit.record(project=held.project, actor=actor, verb="campaign.launched", target=held, now=now)
-        if due.at <= now:
+        if any(occurrence.at <= now for occurrence in due):
             transaction.on_commit(_dispatch_tick)
     campaign.refresh_from_db()
 
@@ -77,6 +76,19 @@ def _check_complete(held: Campaign, now: datetime.datetime) -> None:
     errors = [finding for finding in review.findings(campaign=held, now=now) if finding.is_error]
     if errors:
         raise CampaignIncomplete(errors)
+
+
+def _first_of_each(held: Campaign, now: datetime.datetime) -> list[schedule.Occurrence]:
+    """When each treatment is sent first."""
+    found = []
+    for number in treatments.numbers(held.document):
+        document = treatments.definition(held.document, number)
+        plan = occurrences.schedule_of(campaign=held, document=document, launched_at=now)
+        first = schedule.first_due(plan, now=now)
+        if first is None:
+            raise CampaignRefused(_("This schedule has no run in the future."))
+        found.append(first)
+    return found
 
 
 def _pinned(held: Campaign, segment_version: int | None, actor: User | None) -> dict[str, Any]:
@@ -124,24 +136,30 @@ def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) 
         held = lifecycle.hold(campaign_id=campaign.pk)
         if not held.is_paused:
             raise CampaignRefused(_("Only a paused campaign can be resumed."))
-        plan = occurrences.schedule_of(campaign=held, document=held.document, launched_at=held.launched_at or now)
-        begun = held.runs.filter(occurrence_at__gte=now - schedule.DAY_ON_EARTH).values_list("occurrence_at", flat=True)
-        due = schedule.first_due(plan, now=now, done=set(begun))
-        at = due.at if due else None
-        lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, at), updated_at=now, pause_reason=None)
+        due = {number: _next_of(held, number, now) for number in treatments.numbers(held.document)}
+        lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, is_due=any(due.values())), updated_at=now, pause_reason=None)
         held.runs.filter(server_failures__gt=0).update(
             server_failures=0, server_failing_since=None, server_said="", not_before=None
         )
-        Treatment.objects.filter(campaign=held, number=0).update(next_run_at=at, next_occurrence_at=at)
+        for number, at in due.items():
+            Treatment.objects.filter(campaign=held, number=number).update(next_run_at=at, next_occurrence_at=at)
         audit.record(project=held.project, actor=actor, verb="campaign.resumed", target=held, now=now)
         transaction.on_commit(_dispatch_runs)
     campaign.refresh_from_db()
 
 
-def _resumed_to(held: Campaign, next_run_at: datetime.datetime | None) -> CampaignState:
+def _next_of(held: Campaign, number: int, now: datetime.datetime) -> datetime.datetime | None:
+    document = treatments.definition(held.document, number)
+    plan = occurrences.schedule_of(campaign=held, document=document, launched_at=held.launched_at or now)
+    runs = held.runs.filter(treatment=number, occurrence_at__gte=now - schedule.DAY_ON_EARTH)
+    due = schedule.first_due(plan, now=now, done=set(runs.values_list("occurrence_at", flat=True)))
+    return due.at if due else None
+
+
+def _resumed_to(held: Campaign, *, is_due: bool) -> CampaignState:
     if held.runs.filter(state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).exists():
         return CampaignState.EXECUTING
-    if next_run_at is None:
+    if not is_due and not held.winner_tests.filter(state=WinnerTest.State.WAITING).exists():
         return CampaignState.COMPLETED
     return CampaignState.PENDING_NEXT_RUN if held.runs.exists() else CampaignState.SCHEDULED
 

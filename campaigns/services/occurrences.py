@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import transaction
 
-from campaigns import lifecycle, schedule
-from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment
+from campaigns import lifecycle, schedule, treatments
+from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment, WinnerTest
 from core.transitions import TransitionRefused
 from projects.models import Installation
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def schedule_of(*, campaign: Campaign, document: dict[str, Any], launched_at: datetime.datetime) -> schedule.Schedule:
-    """The campaign's schedule; raises ``ScheduleRefused``."""
+    """The schedule of a document: a campaign's, or one treatment's ``treatments.definition``. Raises ``ScheduleRefused``."""
     return schedule.parse_schedule(
         schedule=document.get("Schedule", {}),
         pabal=document.get("Pabal", {}),
@@ -58,7 +58,8 @@ def _give_up(treatment: Treatment, refusal: schedule.ScheduleRefused, now: datet
 
 def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
     campaign = treatment.campaign
-    plan = schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or now)
+    document = treatments.definition(campaign.document, treatment.number)
+    plan = schedule_of(campaign=campaign, document=document, launched_at=campaign.launched_at or now)
     assert treatment.next_run_at is not None  # the queryset asked for it
     due = schedule.claim(plan, due_at=treatment.next_run_at, now=now)
     occurrence, next_at = due.occurrence, due.next_at
@@ -68,7 +69,7 @@ def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
         if not mine.update(next_run_at=next_at, next_occurrence_at=next_at):
             return None  # another tick has it
         if occurrence is None:  # it ended while nobody was there to run it
-            if next_at is None and not campaign.runs.filter(state__in=[RunState.FREEZING, RunState.RUNNING, RunState.PENDING]):
+            if not may_go_on(campaign_id=campaign.pk):
                 lifecycle.move(campaign_id=campaign.pk, to=CampaignState.COMPLETED, updated_at=now)
             return None
         lifecycle.move(campaign_id=campaign.pk, to=CampaignState.EXECUTING, updated_at=now)
@@ -77,6 +78,7 @@ def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
             treatment=treatment.number,
             occurrence_at=occurrence.at,
             zone_wave="",
+            is_rest=False,
             defaults={
                 "project": campaign.project,
                 "state": RunState.FREEZING,
@@ -85,4 +87,22 @@ def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
                 "created_at": now,
             },
         )
+        test = treatments.winner(campaign.document)
+        if test is not None:
+            decide_at = now + datetime.timedelta(hours=test.wait_hours)
+            WinnerTest.objects.get_or_create(campaign=campaign, occurrence_at=occurrence.at, defaults={"decide_at": decide_at})
     return run
+
+
+def may_go_on(*, campaign_id: int) -> bool:
+    """Whether anything of a campaign is still to come: a run that is open, one that is due some day, or the choice of a winner."""
+    is_open = Run.objects.filter(
+        campaign_id=campaign_id, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]
+    ).exists()
+    return is_open or waits(campaign_id=campaign_id)
+
+
+def waits(*, campaign_id: int) -> bool:
+    """Whether a campaign is to have another run."""
+    is_due = Treatment.objects.filter(campaign_id=campaign_id, next_run_at__isnull=False).exists()
+    return is_due or WinnerTest.objects.filter(campaign_id=campaign_id, state=WinnerTest.State.WAITING).exists()

@@ -1,0 +1,96 @@
+"""What came of each treatment: from outcomes and reach, as everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Sum
+
+from analytics import queries as analytics_queries
+from analytics.models import EventKind
+from campaigns.models import Campaign, Outcome, Run, SliceOutcome, WinnerTest
+from campaigns.treatments import bayes
+from campaigns.treatments.definition import names, numbers, winner
+
+_REACTIONS = {"OPEN": EventKind.EMAIL_OPEN, "CLICK": EventKind.EMAIL_CLICK}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A treatment's figures, and the probability that it is the best by them."""
+
+    figures: bayes.Figures
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """In percent, with the ends of its 95 % interval."""
+
+    people: int
+    percent: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentLine:
+    """A treatment on the campaign's page, over all its runs but the one to the rest. ``chance`` of being the best: by the metric."""
+
+    number: int
+    name: str
+    targeted: int
+    sent: int
+    opened: Rate
+    clicked: Rate
+    chance_percent: float | None
+
+
+def of_test(*, test: WinnerTest) -> list[Counted]:
+    """Each treatment's figures in the test."""
+    said = winner(test.campaign.document)
+    assert said is not None  # it made the test
+    runs = Run.objects.filter(campaign_id=test.campaign_id, occurrence_at=test.occurrence_at, is_rest=False)
+    found = _figures(test.campaign, runs.defer("audience", "content"), _REACTIONS[said.metric])
+    chances = bayes.probabilities(found)
+    return [Counted(one, chance) for one, chance in zip(found, chances, strict=True)]
+
+
+def lines(*, campaign: Campaign) -> list[TreatmentLine]:
+    """Side by side; empty for a campaign of one treatment."""
+    if len(numbers(campaign.document)) == 1:
+        return []
+    runs = list(campaign.runs.filter(is_rest=False).defer("audience", "content"))
+    opened, clicked = (_figures(campaign, runs, kind) for kind in (EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK))
+    said = winner(campaign.document)
+    by = opened if said is not None and said.metric == "OPEN" else clicked
+    chances = [round(100 * one, 1) for one in bayes.probabilities(by)] if any(one.reacted for one in by) else []
+    targeted = {number: sum(run.targeted for run in runs if run.treatment == number) for number in numbers(campaign.document)}
+    return [
+        TreatmentLine(
+            number=number, name=name, targeted=targeted[number], sent=opened[number].sent, opened=_rate(opened[number]),
+            clicked=_rate(clicked[number]), chance_percent=chances[number] if chances else None,
+        )
+        for number, name in enumerate(names(campaign.document))
+    ]  # fmt: skip
+
+
+def _rate(one: bayes.Figures) -> Rate:
+    low, high = bayes.interval(one)
+    return Rate(one.reacted, round(100 * one.rate, 1), round(100 * low, 1), round(100 * high, 1))
+
+
+def _figures(campaign: Campaign, runs: Iterable[Run], reaction: EventKind) -> list[bayes.Figures]:
+    by_treatment: dict[int, list[int]] = {number: [] for number in numbers(campaign.document)}
+    for run in runs:
+        by_treatment[run.treatment].append(run.pk)
+    every = [pk for some in by_treatment.values() for pk in some]
+    rows = SliceOutcome.objects.filter(run__in=every, outcome=Outcome.SUCCESS).values_list("run_id").annotate(sum=Sum("total"))
+    sent: dict[int, int] = dict(rows)
+    counts = analytics_queries.run_counts(project_id=campaign.project_id, run_ids=every)
+    unique = {pk: one.unique_opens if reaction == EventKind.EMAIL_OPEN else one.unique_clicks for pk, one in counts.items()}
+    return [
+        bayes.Figures(sent=sum(sent.get(pk, 0) for pk in some), reacted=sum(unique[pk] for pk in some))
+        for some in by_treatment.values()
+    ]
