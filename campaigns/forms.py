@@ -11,9 +11,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import schedule
+from campaigns import schedule, treatments
 from projects import zones
-from projects.forms import StyledForm
+from projects.forms import StyledForm, styled
 from projects.models import Project
 from segments import queries as segment_queries
 from segments.forms.segments import read_document
@@ -28,6 +28,16 @@ def zone_choices() -> list[tuple[str, str]]:
 class NameForm(StyledForm):
     name = forms.CharField(label=_("Campaign name"), max_length=128)
     description = forms.CharField(label=_("Description"), max_length=500, required=False)
+    varies = forms.ChoiceField(
+        label=_("Kind"),
+        choices=[
+            ("", _("Standard: one message, one time")),
+            ("MESSAGE", _("A/B test of the message")),
+            ("SCHEDULE", _("A/B test of the time")),
+        ],
+        required=False,
+        widget=forms.RadioSelect,
+    )
 
 
 class SegmentStepForm(StyledForm):
@@ -244,3 +254,70 @@ def defaults_text(defaults: dict[str, str]) -> str:
 def message_names(names: list[str]) -> str:
     """The variables that the editor completes, as JSON."""
     return json.dumps([*names, "Address", "User.UserId", "Location.City", "UnsubscribeUrl"], ensure_ascii=False)
+
+
+class TreatmentsForm(StyledForm):
+    """Each treatment's name and share (the default one's is what the others leave), and the automatic choice of a winner."""
+
+    is_automatic = forms.BooleanField(label=_("Choose the winner automatically"), required=False)
+    test_percent = forms.IntegerField(
+        label=_("Test with (% of the members)"), min_value=1, max_value=99, initial=20, required=False,
+        help_text=_("The treatments share this part; the others wait for the winner."),
+    )  # fmt: skip
+    wait_hours = forms.IntegerField(
+        label=_("Wait (hours)"), min_value=1, max_value=720, initial=4, required=False,
+        help_text=_("From the start of the test on."),
+    )  # fmt: skip
+    metric = forms.ChoiceField(
+        label=_("The winner has more"), choices=[("OPEN", _("Opens")), ("CLICK", _("Clicks"))], required=False
+    )
+
+    def __init__(self, *args: Any, document: dict[str, Any], **kwargs: Any) -> None:
+        test = document.get("Pabal", {}).get("Winner") or {}
+        initial = {"is_automatic": bool(test)}
+        initial |= {"test_percent": test.get("TestPercent", 20), "wait_hours": test.get("WaitHours", 4)}
+        super().__init__(*args, initial=initial | {"metric": test.get("Metric", "OPEN")}, **kwargs)
+        self._held = int(document.get("HoldoutPercent") or 0)
+        self.count = len(treatments.numbers(document))
+        if treatments.variation(document) != treatments.Variation.MESSAGE:
+            for name in ("is_automatic", "test_percent", "wait_hours", "metric"):
+                del self.fields[name]
+        shares = treatments.shares(document)
+        for number, name in enumerate(treatments.names(document)):
+            self.fields[f"name_{number}"] = forms.CharField(label=_("Name"), max_length=128, initial=name)
+            if number:
+                self.fields[f"share_{number}"] = forms.IntegerField(
+                    label=_("Share (%)"), min_value=1, max_value=99, initial=shares[number],
+                    widget=forms.NumberInput(attrs={"data-shares-target": "share", "data-action": "shares#update"}),
+                )  # fmt: skip
+        styled(self)
+        if "is_automatic" in self.fields:
+            self.fields["is_automatic"].widget.attrs |= {"data-reveal-target": "choice", "data-action": "reveal#update"}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        total = sum(self.percents())
+        if total > 99 - self._held:
+            raise forms.ValidationError(
+                _("The shares are %(total)s %% together with the holdout: leave at least 1 %% for the first treatment.")
+                % {"total": total + self._held}
+            )
+        if values.get("is_automatic"):
+            for name in ("test_percent", "wait_hours"):
+                if values.get(name) is None and name not in self.errors:
+                    self.add_error(name, _("Enter a number."))
+        return values
+
+    def percents(self) -> list[int]:
+        """The shares of all but the default one."""
+        return [int(self.cleaned_data.get(f"share_{number}") or 0) for number in range(1, self.count)]
+
+    def called(self) -> list[str]:
+        return [str(self.cleaned_data[f"name_{number}"]) for number in range(self.count)]
+
+    def winner(self) -> dict[str, Any] | None:
+        """Our ``Winner`` member."""
+        values = self.cleaned_data
+        if not values.get("is_automatic"):
+            return None
+        return {"TestPercent": values["test_percent"], "WaitHours": values["wait_hours"], "Metric": values["metric"] or "OPEN"}

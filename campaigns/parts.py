@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from campaigns import treatments
+
 STEPS = ("name", "segment", "message", "schedule", "review")
 
 
@@ -20,10 +22,18 @@ class Part:
     pabal: Mapping[str, Any]
     name: str | None = None
 
-    def applied(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """The document with this part in it; the other steps' parts stay."""
+    def applied(self, document: Mapping[str, Any], treatment: int = 0) -> dict[str, Any]:
+        """The document with this part in it; the other steps' parts stay. ``treatment`` other than 0: it becomes that one's own."""
+        if treatment:
+            own = list(document["AdditionalTreatments"])
+            own[treatment - 1] = self.applied(own[treatment - 1])
+            return {**document, "AdditionalTreatments": own}
         pabal = _written(document.get("Pabal", {}), self.pabal)
         return _written(document, self.members) | {"Pabal": pabal}
+
+    def followed(self, later: Part) -> Part:
+        """This part, and then another one over it."""
+        return Part(members={**self.members, **later.members}, pabal={**self.pabal, **later.pabal}, name=later.name or self.name)
 
 
 def _written(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,10 +42,18 @@ def _written(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 def part(*, step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     """What a step says, as a value to compare: two that are equal were not changed by anybody."""
+    said = _said(step, name, document)
+    if treatments.varied_step(document) == step:
+        own = {name: document.get(name) for name in ("TreatmentName", "AdditionalTreatments")}
+        said |= {"treatments": own, "winner": document.get("Pabal", {}).get("Winner")}
+    return said
+
+
+def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     pabal = document.get("Pabal", {})
     match step:
         case "name":
-            return {"name": name, "description": pabal.get("Description", "")}
+            return {"name": name, "description": pabal.get("Description", ""), "varies": pabal.get("Varies")}
         case "segment":  # several that are ticked become a new segment with each save
             chosen = pabal.get("SegmentIds") or [document.get("SegmentId")]
             return {"chosen": chosen, "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}

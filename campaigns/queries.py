@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
+from campaigns import treatments
 from campaigns.models import Campaign, CampaignState, ExclusionReason, Outcome, Run, RunExclusion, RunState, SliceOutcome
 from campaigns.sending.message import content_of
 from core.audience import Audience
@@ -46,6 +47,7 @@ class ReasonLine:
 @dataclass(frozen=True, slots=True)
 class RunLine:
     run: Run
+    treatment: str  # its name, where there are several
     sent: int
     opened: int
     clicked: int
@@ -149,6 +151,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
     counts = analytics_queries.run_counts(project_id=campaign.project_id, run_ids=ids)
     targeted, frozen = sum(run.targeted for run in runs), sum(run.frozen for run in runs)
     attempted = sum(outcomes.values())
+    names = treatments.names(campaign.document)
     finished = [run for run in runs if run.completed_at is not None]
     return Summary(
         tiles=_tiles(targeted, sum(excluded.values()), outcomes, attempted, list(counts.values())),
@@ -162,7 +165,13 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
         attempted=attempted,
         frozen=frozen,
         runs=[
-            RunLine(run, sent_by_run[run.pk], counts[run.pk].unique_opens, counts[run.pk].unique_clicks)
+            RunLine(
+                run,
+                names[run.treatment] if len(names) > 1 else "",
+                sent_by_run[run.pk],
+                counts[run.pk].unique_opens,
+                counts[run.pk].unique_clicks,
+            )
             for run in runs[:run_limit]
         ],
         is_live=len(finished) < len(runs) or campaign.state in ("SCHEDULED", "EXECUTING"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import schedule
+from campaigns import schedule, treatments
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from core.errors import Refusal
@@ -33,17 +35,20 @@ _PREFIX = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``step`` is the wizard's: name, segment, message or schedule."""
+    """``step`` is the wizard's: name, segment, message or schedule; ``treatment`` whose it is."""
 
     is_error: bool
     code: str
     message: str
     step: str
+    treatment: int = 0
 
 
 def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
     """Everything to say about a campaign, errors first."""
-    found = [*_segment(campaign, now), *_message(campaign), *_schedule(campaign, now)]
+    found = [*_segment(campaign, now), *_treatments(campaign)]
+    for number in treatments.numbers(campaign.document):
+        found += _of_treatment(campaign, number, now)
     return sorted(found, key=lambda finding: not finding.is_error)
 
 
@@ -61,6 +66,50 @@ def schedule_error(*, plan: schedule.Schedule, now: datetime.datetime) -> Findin
     if plan.end is not None:
         return _error("end_past", _("The end leaves no run in the future. Choose a later end."), "schedule")
     return _error("past", _("The start is in the past. Choose a later time, or “Now”."), "schedule")
+
+
+def of_treatment(*, campaign: Campaign, number: int) -> Campaign:
+    """A copy, never saved, that says what the campaign says for one treatment."""
+    edited = copy.copy(campaign)
+    edited.document = treatments.definition(campaign.document, number)
+    return edited
+
+
+def _of_treatment(campaign: Campaign, number: int, now: datetime.datetime) -> Iterator[Finding]:
+    """What there is to say about a treatment's message and schedule, where they are its own; with several its name says whose."""
+    own = treatments.varied_step(campaign.document)
+    edited = of_treatment(campaign=campaign, number=number)
+    if number == 0 or own == "message":
+        yield from _named(_message(edited), campaign, number if own == "message" else None)
+    if number == 0 or own == "schedule":
+        yield from _named(_schedule(edited, now), campaign, number if own == "schedule" else None)
+
+
+def _named(found: Iterable[Finding], campaign: Campaign, number: int | None) -> Iterator[Finding]:
+    if number is None:
+        yield from found
+        return
+    name = treatments.names(campaign.document)[number]
+    for one in found:
+        yield dataclasses.replace(one, treatment=number, message=f"{name}: {one.message}")
+
+
+def _treatments(campaign: Campaign) -> Iterator[Finding]:
+    document = campaign.document
+    step = treatments.varied_step(document)
+    if not step:
+        return
+    if len(treatments.numbers(document)) > treatments.MOST:
+        yield _error("treatments", _("A campaign has at most %(most)s treatments.") % {"most": treatments.MOST}, step)
+    if min(treatments.shares(document)) < 1:
+        text = _("The shares and the holdout are more than 100 %: nothing is left for one of the treatments. Lower a share.")
+        yield _error("shares", text, step)
+    plan = document.get("Schedule", {})
+    if not treatments.winner(document):
+        return
+    if step != "message" or plan.get("Frequency", "ONCE") != "ONCE" or plan.get("IsLocalTime"):
+        text = _("A winner can be chosen automatically only among messages that are sent once, at one time for all.")
+        yield _error("winner", text, "schedule")
 
 
 def _error(code: str, message: str, step: str) -> Finding:

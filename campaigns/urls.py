@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import pages, people, wizard
+from campaigns.views import pages, people, treatments, wizard
 
 app_name = "campaigns"
 _ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
@@ -11,6 +11,8 @@ urlpatterns = [
     path("p/<str:project_id>/campaigns/new/", wizard.create_campaign, name="create-campaign"),
     path(_ONE, pages.show_campaign, name="show-campaign"),
     path(_ONE + "edit/<str:step>/", wizard.edit_campaign, name="edit-campaign"),
+    path(_ONE + "treatments/", treatments.edit_treatments, name="edit-treatments"),
+    path(_ONE + "winner/", treatments.choose_winner, name="choose-winner"),
     path(_ONE + "segment-count/", wizard.count_segments, name="count-segments"),
     path(_ONE + "preview/", wizard.preview, name="preview-campaign"),
     path(_ONE + "preview/html/", wizard.preview_html, name="preview-html"),

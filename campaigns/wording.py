@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from analytics.models import EventKind, HitClass
-from campaigns import schedule
+from campaigns import schedule, treatments
 from campaigns.models import Campaign, Outcome, Run
 from projects import zones
 
@@ -53,6 +53,22 @@ def sentence(plan: schedule.Schedule) -> str:
     if plan.end is not None and plan.frequency != schedule.Frequency.ONCE:
         text += " " + _("Until %(end)s.") % {"end": f"{plan.end:%Y-%m-%d %H:%M}"}
     return text
+
+
+def winner(test: treatments.Winner) -> str:
+    """How a winner is chosen, in one sentence."""
+    given = {"percent": test.test_percent, "hours": test.wait_hours}
+    if test.metric == "CLICK":
+        return (
+            _(
+                "%(percent)s %% of the members are tested; after %(hours)s hours the treatment with more clicks goes to the others."
+            )
+            % given
+        )
+    return (
+        _("%(percent)s %% of the members are tested; after %(hours)s hours the treatment with more opens goes to the others.")
+        % given
+    )
 
 
 def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) -> list[Moment]:

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from campaigns import lifecycle, schedule, treatments
-from campaigns.models import Campaign, CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
+from campaigns.models import CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
 from campaigns.sending import message
 from campaigns.services import occurrences
 from campaigns.treatments import membership
@@ -99,7 +99,7 @@ def _without_elsewhere(run: Run, frozen: Frozen, document: dict[str, Any]) -> Fr
     """An address gets one treatment's message. The campaign is held, so that of two freezes at once the second sees the first."""
     if len(treatments.numbers(document)) == 1:
         return frozen
-    Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=run.campaign_id)
+    lifecycle.hold(campaign_id=run.campaign_id)
     elsewhere = membership.written_to_elsewhere(run=run, audience=frozen.audience, channel=_channel(document))
     return frozen.without(elsewhere, ExclusionReason.DUPLICATE_ENDPOINT)
 

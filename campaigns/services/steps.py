@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import parts, queries
+from campaigns import parts, queries, treatments
 from campaigns.models import Campaign, CampaignState
 from campaigns.services import changes
 from campaigns.services.drafts import CampaignRefused, keep_version
@@ -26,9 +26,16 @@ class StepChanged(CampaignRefused):
 
 
 def save_step(
-    *, campaign: Campaign, actor: User | None, step: str, part: parts.Part, now: datetime.datetime, base_version: int | None
+    *,
+    campaign: Campaign,
+    actor: User | None,
+    step: str,
+    part: parts.Part,
+    now: datetime.datetime,
+    base_version: int | None,
+    treatment: int = 0,
 ) -> Campaign:
-    """Save what a step says; the other steps stay as they are stored, whoever saved them.
+    """Save what a step says (of one treatment); the other steps stay as they are stored, whoever saved them.
 
     ``base_version``: the version that the change was made from (None: save over whatever is there). Raises ``StepChanged`` when
     the step says something else since then, and ``CampaignRefused`` once the campaign is launched. Two at once: one waits for the
@@ -36,11 +43,13 @@ def save_step(
     """
     with transaction.atomic():
         held = _held(campaign)
+        if treatment not in treatments.numbers(held.document):
+            raise CampaignRefused(_("This treatment was removed after this page was loaded."))
         name = held.name if part.name is None else part.name
-        wanted = parts.part(step=step, name=name, document=part.applied(held.document))
+        wanted = parts.part(step=step, name=name, document=part.applied(held.document, treatment))
         if wanted != parts.part(step=step, name=held.name, document=held.document):
             _check_unchanged(held, step, base_version, actor)
-        return _written(held, part, actor, now)
+        return _written(held, part, actor, now, treatment)
 
 
 def save_segment_step(
@@ -104,8 +113,8 @@ def _held(campaign: Campaign) -> Campaign:
     return held
 
 
-def _written(held: Campaign, part: parts.Part, actor: User | None, now: datetime.datetime) -> Campaign:
-    held.document = part.applied(held.document)
+def _written(held: Campaign, part: parts.Part, actor: User | None, now: datetime.datetime, treatment: int = 0) -> Campaign:
+    held.document = part.applied(held.document, treatment)
     held.name = held.name if part.name is None else part.name
     held.version += 1
     held.updated_at = now

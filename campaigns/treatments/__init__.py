@@ -11,6 +11,7 @@ from campaigns.treatments.definition import (
     numbers,
     shares,
     variation,
+    varied_step,
     winner,
 )
 from campaigns.treatments.split import Cut, cut, divided
@@ -29,5 +30,6 @@ __all__ = [
     "numbers",
     "shares",
     "variation",
+    "varied_step",
     "winner",
 ]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 MOST = 5  # with the default one
 # What a treatment has of its own, or shares with the default one. Of two ways to say the message it brings its own one alone.
-_MESSAGE = ("MessageConfiguration", "TemplateConfiguration", "CustomDeliveryConfiguration")
+MESSAGE_MEMBERS = ("MessageConfiguration", "TemplateConfiguration", "CustomDeliveryConfiguration")
 
 
 class Variation(enum.StrEnum):
@@ -50,6 +50,13 @@ def variation(document: Mapping[str, Any]) -> Variation:
     return Variation.SCHEDULE if any(one.get("Schedule") for one in _additional(document)) else Variation.MESSAGE
 
 
+def varied_step(document: Mapping[str, Any]) -> str:
+    """The wizard's step that each treatment has of its own; empty for a campaign of one."""
+    if len(numbers(document)) == 1:
+        return ""
+    return {Variation.MESSAGE: "message", Variation.SCHEDULE: "schedule"}.get(variation(document), "")
+
+
 def winner(document: Mapping[str, Any]) -> Winner | None:
     """The automatic choice, if there is something to choose from."""
     said = document.get("Pabal", {}).get("Winner")
@@ -64,9 +71,9 @@ def definition(document: Mapping[str, Any], number: int) -> dict[str, Any]:
         return dict(document)
     own = _additional(document)[number - 1]
     found = dict(document)
-    if any(own.get(name) for name in _MESSAGE):
-        found = {name: value for name, value in found.items() if name not in _MESSAGE}
-    taken = {name: own[name] for name in (*_MESSAGE, "Schedule") if own.get(name)}
+    if any(own.get(name) for name in MESSAGE_MEMBERS):
+        found = {name: value for name, value in found.items() if name not in MESSAGE_MEMBERS}
+    taken = {name: own[name] for name in (*MESSAGE_MEMBERS, "Schedule") if own.get(name)}
     return found | taken | {"Pabal": document.get("Pabal", {}) | own.get("Pabal", {})}
 
 

@@ -26,12 +26,15 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """In percent, with the ends of its 95 % interval."""
+    """In percent, with the ends of its 95 % interval; and where these lie in a picture a hundred wide that holds all treatments."""
 
     people: int
     percent: float
     low: float
     high: float
+    at: float
+    start: float
+    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +70,26 @@ def lines(*, campaign: Campaign) -> list[TreatmentLine]:
     by = opened if said is not None and said.metric == "OPEN" else clicked
     chances = [round(100 * one, 1) for one in bayes.probabilities(by)] if any(one.reacted for one in by) else []
     targeted = {number: sum(run.targeted for run in runs if run.treatment == number) for number in numbers(campaign.document)}
+    opens, clicks = _rates(opened), _rates(clicked)
     return [
         TreatmentLine(
-            number=number, name=name, targeted=targeted[number], sent=opened[number].sent, opened=_rate(opened[number]),
-            clicked=_rate(clicked[number]), chance_percent=chances[number] if chances else None,
+            number=number, name=name, targeted=targeted[number], sent=opened[number].sent, opened=opens[number],
+            clicked=clicks[number], chance_percent=chances[number] if chances else None,
         )
         for number, name in enumerate(names(campaign.document))
     ]  # fmt: skip
 
 
-def _rate(one: bayes.Figures) -> Rate:
-    low, high = bayes.interval(one)
-    return Rate(one.reacted, round(100 * one.rate, 1), round(100 * low, 1), round(100 * high, 1))
+def _rates(figures: list[bayes.Figures]) -> list[Rate]:
+    ends = [bayes.interval(one) if one.sent else (0.0, 0.0) for one in figures]
+    widest = max((high for _low, high in ends), default=0.0) or 1.0
+    return [
+        Rate(
+            people=one.reacted, percent=round(100 * one.rate, 1), low=round(100 * low, 1), high=round(100 * high, 1),
+            at=round(100 * one.rate / widest, 1), start=round(100 * low / widest, 1), width=round(100 * (high - low) / widest, 1),
+        )
+        for one, (low, high) in zip(figures, ends, strict=True)
+    ]  # fmt: skip
 
 
 def _figures(campaign: Campaign, runs: Iterable[Run], reaction: EventKind) -> list[bayes.Figures]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_POST
 from campaigns import lifecycle, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences
+from campaigns.views import treatments as treatment_pages
 from campaigns.views.access import campaign_or_404
 from core import clock, keyset
 from core.errors import Refusal
@@ -36,7 +38,8 @@ def list_campaigns(request: HttpRequest, project_id: str) -> HttpResponse:
     if before is not None:
         found = found.filter(pk__lt=before)
     rows = list(found[: _PAGE + 1])
-    due = dict(Treatment.objects.filter(campaign__in=rows, number=0).values_list("campaign_id", "next_run_at"))
+    treatments = Treatment.objects.filter(campaign__in=rows).values_list("campaign_id")
+    due = dict(treatments.annotate(next=Min("next_run_at")).values_list("campaign_id", "next"))
     lines = [{"campaign": one, "colour": COLOURS.get(one.state), "next_run_at": due.get(one.pk)} for one in rows[:_PAGE]]
     context = {"lines": lines, "search": search, "next_before": rows[_PAGE - 1].pk if len(rows) > _PAGE else None}
     return render(request, "campaigns/list.html", context)
@@ -52,7 +55,8 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
         "summary": queries.campaign_summary(campaign=campaign),
         "can_pause": lifecycle.can(campaign=campaign, to=CampaignState.PAUSED),
         "server_trouble": wording.server_trouble(campaign, list(campaign.runs.filter(state=RunState.RUNNING))),
-        "next_run_at": campaign.treatments.values_list("next_run_at", flat=True).first(),
+        "next_run_at": campaign.treatments.aggregate(next=Min("next_run_at"))["next"],
+        **treatment_pages.comparison(campaign),
     }
     if request.headers.get("HX-Request"):
         numbers = render(request, "campaigns/_numbers.html", context)

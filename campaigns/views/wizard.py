@@ -18,7 +18,10 @@ from campaigns import forms, parts, queries, review, schedule, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.services import drafts, launch, steps, test_send
-from campaigns.views.access import campaign_or_404
+from campaigns.treatments import Variation, editing, variation
+from campaigns.views import treatments as treatment_pages
+from campaigns.views.access import base_version, campaign_or_404, whole_number
+from campaigns.views.navigation import step_navigation
 from core import clock, keyset
 from core.errors import Refusal
 from endpoints.queries import EndpointRow, endpoint_rows
@@ -42,11 +45,12 @@ def create_campaign(request: HttpRequest, project_id: str) -> HttpResponse:
     form = forms.NameForm(request.POST or None)
     if form.is_valid():
         document = {"Pabal": {"Channel": "EMAIL", "Kind": "STANDARD", "Description": form.cleaned_data["description"]}}
+        document = editing.varied(document, Variation(form.cleaned_data["varies"])).applied(document)
         campaign = drafts.create_campaign(
             project=access.project, actor=access.user, name=form.cleaned_data["name"], document=document, now=clock.now()
         )
         return redirect("campaigns:edit-campaign", project_id, campaign.public_id, "segment")
-    return render(request, "campaigns/step_name.html", {"form": form, "steps": _steps(None, "name"), "step": "name"})
+    return render(request, "campaigns/step_name.html", {"form": form, "steps": step_navigation(None, "name"), "step": "name"})
 
 
 def edit_campaign(request: HttpRequest, project_id: str, campaign_id: str, step: str) -> HttpResponse:
@@ -55,42 +59,15 @@ def edit_campaign(request: HttpRequest, project_id: str, campaign_id: str, step:
         raise Http404
     if not campaign.is_draft:
         return redirect("campaigns:show-campaign", project_id, campaign_id)
-    return _VIEWS[step](request, access, campaign)
-
-
-def _steps(campaign: Campaign | None, current: str) -> list[dict[str, Any]]:
-    """The navigation: each step, and whether something is missing in it."""
-    labels = wording.step_labels()
-    wrong = (
-        {finding.step for finding in review.findings(campaign=campaign, now=clock.now()) if finding.is_error}
-        if campaign
-        else set()
-    )
-    return [
-        {
-            "key": key,
-            "label": labels[key],
-            "number": number,
-            "is_current": key == current,
-            "is_done": campaign is not None and key != "review" and key not in wrong,
-        }
-        for number, key in enumerate(parts.STEPS, start=1)
-    ]
+    return _VIEWS[step](request, access, treatment_pages.of_step(request, campaign, step))
 
 
 def _page(request: HttpRequest, campaign: Campaign, step: str, **context: Any) -> HttpResponse:
-    base = _number(request.POST.get("base", "")) or campaign.version
-    context |= {"campaign": campaign, "steps": _steps(campaign, step), "step": step, "base": base}
+    base = whole_number(request.POST.get("base", "")) or campaign.version
+    context |= treatment_pages.step_context(request, campaign, step)
+    navigation = step_navigation(treatment_pages.whole(request, campaign, step), step)
+    context |= {"campaign": campaign, "steps": navigation, "step": step, "base": base}
     return render(request, f"campaigns/step_{step}.html", context)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
-
-
-def _base(request: HttpRequest) -> int | None:
-    """The version that a save is made from: the page's own, or the one that somebody was told of and chose to save over."""
-    return _number(request.POST.get("over", "")) or _number(request.POST.get("base", ""))
 
 
 def _refused(
@@ -98,7 +75,10 @@ def _refused(
 ) -> dict[str, Any] | None:
     """Save a step. None: it is saved; else what the page is to say, above what was typed."""
     try:
-        steps.save_step(campaign=campaign, actor=access.user, step=step, part=part, now=clock.now(), base_version=_base(request))
+        steps.save_step(
+            campaign=campaign, actor=access.user, step=step, part=part, now=clock.now(), base_version=base_version(request),
+            treatment=treatment_pages.number_of(request, campaign, step),
+        )  # fmt: skip
     except steps.StepChanged as changed:
         return {"collision": changed}
     except Refusal as refusal:
@@ -108,16 +88,24 @@ def _refused(
 
 
 def _next(request: HttpRequest, campaign: Campaign, step: str) -> HttpResponse:
+    within = treatment_pages.after_step(request, campaign, step)
+    if within is not None:
+        return within
     following = step if "stay" in request.POST else parts.STEPS[parts.STEPS.index(step) + 1]
     return redirect("campaigns:edit-campaign", campaign.project.public_id, campaign.public_id, following)
 
 
 def _name(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     pabal = campaign.document.get("Pabal", {})
-    form = forms.NameForm(request.POST or None, initial={"name": campaign.name, "description": pabal.get("Description", "")})
+    varies = variation(campaign.document)
+    initial = {"name": campaign.name, "description": pabal.get("Description", ""), "varies": varies.value}
+    form = forms.NameForm(request.POST or None, initial=initial)
     said: dict[str, Any] | None = {}
     if form.is_valid():
         part = parts.Part(members={}, pabal={"Description": form.cleaned_data["description"]}, name=form.cleaned_data["name"])
+        wanted = Variation(form.cleaned_data["varies"])
+        if wanted != varies:
+            part = part.followed(editing.varied(campaign.document, wanted))
         said = _refused(access, campaign, "name", form, part, request)
         if said is None:
             return _next(request, campaign, "name")
@@ -140,7 +128,7 @@ def _segment(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
             steps.save_segment_step(
                 campaign=campaign, actor=access.user, chosen=values["segments"] if is_existing else [],
                 definition=None if is_existing else values["document"], holdout=values["holdout"] or 0, now=clock.now(),
-                base_version=_base(request),
+                base_version=base_version(request),
             )  # fmt: skip
         except steps.StepChanged as changed:
             said = {"collision": changed}
@@ -256,6 +244,7 @@ def _member(request: HttpRequest, campaign: Campaign) -> EndpointRow | None:
 def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     """The saved message with a member's values: subject and preheader, around a sandboxed frame."""
     access, campaign = campaign_or_404(request, project_id, campaign_id)
+    campaign = treatment_pages.of_step(request, campaign, "message")
     member = _member(request, campaign)
     search = request.GET.get("member", "").strip()
     context: dict[str, Any] = {"campaign": campaign, "member": member, "search": search}
@@ -267,13 +256,15 @@ def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResp
         rendered = render_message(compile_content(_content(campaign)), document=member.document if member else {})
     except TemplateError as error:
         context["refusal"] = error.message
-    return render(request, "campaigns/_preview.html", context | {"rendered": rendered, "access": access})
+    context |= {"rendered": rendered, "access": access, "treatment": treatment_pages.asked(request)}
+    return render(request, "campaigns/_preview.html", context)
 
 
 @mail_policy
 def preview_html(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     """What the frame of the preview shows."""
     _access, campaign = campaign_or_404(request, project_id, campaign_id)
+    campaign = treatment_pages.of_step(request, campaign, "message")
     member = _member(request, campaign)
     try:
         page = render_message(compile_content(_content(campaign)), document=member.document if member else {}).html
@@ -285,6 +276,7 @@ def preview_html(request: HttpRequest, project_id: str, campaign_id: str) -> Htt
 @require_POST
 def send_test(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
+    campaign = treatment_pages.of_step(request, campaign, "message")
     form = forms.TestSendForm(request.POST)
     if not form.is_valid():
         for errors in form.errors.values():
@@ -375,6 +367,8 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         "counts": _counts(campaign),
         "segment": segment,
         "content": _content(campaign),
+        "treatments": treatment_pages.review_lines(campaign),
+        "winner": treatment_pages.winner_sentence(campaign),
         "reviewed": {"base": campaign.version, "segment_version": segment.version if segment else ""},
         **_coming(campaign.document, access.project.time_zone),
     }
@@ -391,14 +385,14 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
 def launch_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     """Launch what the review showed; what was changed since is shown for another review."""
     access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
-    base = _number(request.POST.get("base", ""))
+    base = whole_number(request.POST.get("base", ""))
     if base is None:
         messages.error(request, _("Review the campaign before you launch it."))
         return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")
     try:
         launch.launch_campaign(
             campaign=campaign, actor=access.user, now=clock.now(), base_version=base,
-            segment_version=_number(request.POST.get("segment_version", "")),
+            segment_version=whole_number(request.POST.get("segment_version", "")),
         )  # fmt: skip
     except (launch.CampaignChanged, SegmentChanged) as changed:
         messages.error(request, _("%(change)s Nothing was launched: review it once more.") % {"change": changed.message})

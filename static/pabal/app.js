@@ -11,6 +11,7 @@ const later = {
   copy: "./controllers/copy_controller.js",
   rows: "./controllers/rows_controller.js",
   "segment-builder": "./controllers/segment_builder_controller.js",
+  shares: "./controllers/shares_controller.js",
 };
 for (const [name, path] of Object.entries(later)) {
   if (document.querySelector(`[data-controller~="${name}"]`)) {
