@@ -9,7 +9,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.models import Campaign, CampaignVersion, Run, RunExclusion, Slice, SliceOutcome, Treatment, WinnerTest
+from campaigns.models import (
+    Campaign,
+    CampaignVersion,
+    DailyUse,
+    Run,
+    RunExclusion,
+    Slice,
+    SliceOutcome,
+    TotalUse,
+    Treatment,
+    WarmUpDay,
+    WinnerTest,
+)
 from campaigns.services import launch, leases
 from core import clock
 from core.operators import OperatorAdmin
@@ -91,6 +103,7 @@ class RunExclusionAdmin(OperatorAdmin):
 class SliceAdmin(OperatorAdmin):
     list_display = (
         "run", "number", "attempt", "state", "size", "intent_cursor", "done_cursor", "epoch", "lease_owner", "lease_until", "not_before",
+        "hold_reason",
     )  # fmt: skip
     list_filter = ("state",)
     list_select_related = ("run",)
@@ -116,3 +129,24 @@ class SliceOutcomeAdmin(OperatorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("members", "slice__ids", "run__audience")
+
+
+@admin.register(DailyUse)
+class DailyUseAdmin(OperatorAdmin):
+    list_display = ("endpoint_id", "project", "campaign", "last_at")
+    list_select_related = ("project", "campaign")
+    search_fields = ("=endpoint_id",)
+
+
+@admin.register(TotalUse)
+class TotalUseAdmin(OperatorAdmin):
+    list_display = ("endpoint_id", "campaign", "count")
+    list_select_related = ("campaign",)
+    search_fields = ("=endpoint_id", "=campaign__public_id")
+
+
+@admin.register(WarmUpDay)
+class WarmUpDayAdmin(OperatorAdmin):
+    list_display = ("project", "date", "used")
+    list_select_related = ("project",)
+    date_hierarchy = "date"

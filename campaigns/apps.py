@@ -41,5 +41,7 @@ class CampaignsConfig(AppConfig):
         ports.campaign_names.register("campaigns", _campaign_names)
         ports.campaign_links.register("campaigns", queries.campaign_links)
         register_eraser("campaigns.Run", erasing.erase_runs)
+        register_eraser("campaigns.DailyUse", erasing.erase_daily_uses)
+        register_eraser("campaigns.TotalUse", erasing.erase_total_uses)
         project_ports.audit_sentences.register("campaigns", lambda: audited.SENTENCES)
         project_ports.audit_things.register("campaigns", audited.things)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -161,6 +162,7 @@ class Run(models.Model):
     server_failing_since = models.DateTimeField(null=True, blank=True)
     server_said = models.CharField(max_length=300, blank=True)
     is_slow = models.BooleanField(default=False)  # its mail server takes long over a small batch: one worker is enough
+    expires_at = models.DateTimeField(null=True, blank=True)  # Limits.MaximumDuration after the scheduled start; None: never
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -228,6 +230,18 @@ class Outcome(models.TextChoices):
     UNSUPPORTED_CHANNEL = "UNSUPPORTED_CHANNEL", _("Unsupported channel")
 
 
+class HoldReason(models.TextChoices):
+    """Why a slice waits for its ``not_before``."""
+
+    RETRY = "RETRY", _("Refused for now, tried again")
+    SERVER = "SERVER", _("The mail server could not be reached")
+    REDIS = "REDIS", _("Redis could not be reached")
+    QUIET_TIME = "QUIET_TIME", _("Quiet time")
+    DOMAIN = "DOMAIN", _("Limit of a recipient domain")
+    WARM_UP = "WARM_UP", _("Warm-up")
+    SPREAD = "SPREAD", _("Spread over time")
+
+
 class Slice(models.Model):
     """Up to 1,000 frozen ids. Claimed by lease and epoch; cursors are positions in the ascending list of its ids.
 
@@ -249,6 +263,8 @@ class Slice(models.Model):
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
+    hold_reason = models.CharField(max_length=10, choices=HoldReason.choices, blank=True)  # of not_before
+    hold_note = models.CharField(max_length=253, blank=True)  # the time zone or the domain that it waits for
     intent_cursor = models.IntegerField(default=0)
     done_cursor = models.IntegerField(default=0)
 
@@ -281,3 +297,63 @@ class SliceOutcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slice_id} {self.outcome}: {self.total}"
+
+
+class DailyUse(models.Model):
+    """When somebody was sent to within the last 24 hours: by a campaign, or (``campaign`` empty) by any of the project's.
+
+    One instant for each message that went out or may have, the oldest first. Only where Limits.Daily is set. No foreign key is
+    checked here: that would lock the campaign's row for each of two hundred rows.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    endpoint_id = models.BigIntegerField()
+    campaign = models.ForeignKey(
+        Campaign, models.CASCADE, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
+    )
+    instants = ArrayField(models.DateTimeField())
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "endpoint_id", "campaign"], nulls_distinct=False, name="daily_use_once")
+        ]
+        indexes = [models.Index(fields=["last_at"], name="daily_use_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id}: {len(self.instants)}"
+
+
+class TotalUse(models.Model):
+    """In how many runs of a campaign somebody was targeted. Only where Limits.Total is set, and until the campaign is over."""
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    endpoint_id = models.BigIntegerField()
+    count = models.SmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "endpoint_id"], name="total_use_once"),
+            models.CheckConstraint(condition=models.Q(count__gte=0), name="total_use_not_negative"),
+        ]
+        indexes = [models.Index(fields=["endpoint_id"], name="total_use_by_endpoint")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.endpoint_id}: {self.count}"
+
+
+class WarmUpDay(models.Model):
+    """How many messages a project's warm-up has let out on a day (of the project's zone)."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    date = models.DateField()
+    used = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "date"], name="warm_up_day_once"),
+            models.CheckConstraint(condition=models.Q(used__gte=0), name="warm_up_day_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.date}: {self.used}"

@@ -10,6 +10,7 @@ import time
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
+from campaigns.limits import caps, turns
 from campaigns.models import Run, RunState
 from campaigns.sending import freezing, worker
 from campaigns.services import occurrences, winners
@@ -54,12 +55,19 @@ def freeze_run(run_id: int) -> None:
 
 
 @shared_task(name="campaigns.send_run")
-def send_run(run_id: int) -> None:
+def send_run(run_id: int, is_next_turn: bool = False) -> None:
+    """``is_next_turn``: the one message that a worker which gave way left behind for the run."""
+    if is_next_turn:
+        turns.begin(run_id=run_id)
+    elif turns.is_awaited(run_id=run_id):
+        return
     owner = f"{socket.gethostname()}:{os.getpid()}"
     turn = _Turn(run_id)
-    worker.send_run(run_id=run_id, owner=owner, clock=clock.now, should_stop=turn.is_over)
-    if turn.has_passed_on:
-        send_run.delay(run_id)  # behind those that wait
+    gave_way = worker.send_run(
+        run_id=run_id, owner=owner, clock=clock.now, should_stop=turn.is_over, others_wait=turns.others_wait
+    )
+    if (gave_way or turn.has_passed_on) and turns.leave(run_id=run_id):
+        send_run.delay(run_id, is_next_turn=True)  # behind those that wait
 
 
 class _Turn:
@@ -77,3 +85,10 @@ class _Turn:
             self._end += _TURN_SECONDS
             self.has_passed_on = bool(set(worker.runs_with_work(now=clock.now())) - {self._run_id})
         return self.has_passed_on
+
+
+@shared_task(name="campaigns.tick_limits")
+def tick_limits() -> None:
+    """Forget what counts no more."""
+    while caps.prune(now=clock.now()):
+        pass

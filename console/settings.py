@@ -230,6 +230,7 @@ CELERY_BEAT_SCHEDULE = {
     # `expires` drops the ticks that pile up while no worker listens: one of them is as good as all.
     "campaigns.tick_due": {"task": "campaigns.tick_due", "schedule": 1.0, "options": {"expires": 5}},
     "campaigns.tick_runs": {"task": "campaigns.tick_runs", "schedule": 2.0, "options": {"expires": 5}},
+    "campaigns.tick_limits": {"task": "campaigns.tick_limits", "schedule": 300.0, "options": {"expires": 200}},
     "segments.tick_imports": {"task": "segments.tick_imports", "schedule": 2.0, "options": {"expires": 5}},
     "segments.tick_exports": {"task": "segments.tick_exports", "schedule": 5.0, "options": {"expires": 5}},
     "segments.tick_undo": {"task": "segments.tick_undo", "schedule": 15.0, "options": {"expires": 10}},

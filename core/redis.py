@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -16,3 +19,16 @@ def _client(url: str) -> redis.Redis:
 def client() -> redis.Redis:
     """A client on the shared pool; answers are ``bytes``."""
     return _client(settings.REDIS_URL)
+
+
+@functools.cache
+def _script(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def run_script(text: str, *, keys: Sequence[str], args: Sequence[str | float]) -> Any:
+    """Run a Lua script by its hash; it is sent once to a server that does not know it. Raises ``RedisError``."""
+    try:
+        return client().evalsha(_script(text), len(keys), *keys, *args)
+    except redis.exceptions.NoScriptError:
+        return client().eval(text, len(keys), *keys, *args)

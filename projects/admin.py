@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from core import clock
 from core.operators import OperatorAdmin
 from projects import queries
-from projects.models import AuditEntry, Installation, Invitation, Member, Project, User
+from projects.models import AuditEntry, Installation, Invitation, Member, Project, SendingSettings, User
 from projects.services import installation, members, projects
 
 
@@ -132,3 +132,10 @@ class AuditEntryAdmin(OperatorAdmin):
 def _actor(request: HttpRequest) -> User:
     assert isinstance(request.user, User)  # Django's admin lets nobody else in
     return request.user
+
+
+@admin.register(SendingSettings)
+class SendingSettingsAdmin(OperatorAdmin):
+    list_display = ("project", "updated_at")
+    list_select_related = ("project",)
+    search_fields = ("project__name", "=project__public_id")

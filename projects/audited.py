@@ -13,6 +13,7 @@ from projects.ports import Thing
 SENTENCES = {
     "project.created": _("%(who)s created the project %(what)s."),
     "project.updated": _("%(who)s changed the settings of the project %(what)s."),
+    "project.sending_settings_saved": _("%(who)s changed the sending limits of the project %(what)s."),
     "project.mode_changed": _("%(who)s set the project %(what)s to: %(mode)s."),
     "project.deleted": _("%(who)s deleted the project %(what)s."),
     "member.invited": _("%(who)s invited %(email)s as: %(role)s."),

@@ -100,6 +100,20 @@ class Project(models.Model):
         return self.mode == self.Mode.PRACTICE
 
 
+class SendingSettings(models.Model):
+    """A project's Settings resource (Limits, QuietTime), and under ``Pabal`` what Pinpoint had not: domains, the warm-up."""
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="sending_settings")
+    document = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "sending settings"
+
+    def __str__(self) -> str:
+        return str(self.project)
+
+
 class Role(models.TextChoices):
     OWNER = "OWNER", _("Owner")
     MARKETER = "MARKETER", _("Marketer")

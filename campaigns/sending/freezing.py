@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, schedule, treatments
-from campaigns.models import CampaignState, ExclusionReason, Run, RunExclusion, RunState, Slice
+from campaigns import lifecycle, limits, schedule, treatments
+from campaigns.models import CampaignState, ExclusionReason, HoldReason, Run, RunExclusion, RunState, Slice
 from campaigns.sending import message
 from campaigns.services import occurrences
 from campaigns.treatments import membership
@@ -83,6 +83,7 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
 
 def _compute(run: Run, now: datetime.datetime) -> Frozen:
     document = treatments.definition(run.campaign.document, run.treatment)
+    limits.parse_limits(document)  # what can't be read is said now, and not by a worker
     address = message.content_of(content_of(document)).from_address
     if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
         raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
@@ -114,13 +115,18 @@ def content_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(run: Run, frozen: Frozen, *, state: str) -> None:
+    limited = limits.parse_limits(run.campaign.document)
+    spread = limits.Spread(start=run.due_at, duration=limited.spread, total=len(frozen.audience), largest=SLICE_SIZE)
     Slice.objects.bulk_create(
         (
-            Slice(run=run, number=number, ids=Audience(ids), size=len(ids))
-            for number, ids in enumerate(frozen.audience.chunks(SLICE_SIZE))
+            Slice(
+                run=run, number=number, ids=Audience(ids), size=len(ids), not_before=spread.not_before(number),
+                hold_reason=HoldReason.SPREAD if limited.spread else "",
+            )
+            for number, ids in enumerate(frozen.audience.chunks(spread.slice_size))
         ),
         batch_size=200,
-    )
+    )  # fmt: skip
     RunExclusion.objects.bulk_create(
         RunExclusion(run=run, reason=reason, members=some, total=len(some)) for reason, some in frozen.excluded.items() if some
     )
@@ -130,6 +136,7 @@ def _write(run: Run, frozen: Frozen, *, state: str) -> None:
         frozen=len(frozen.audience),
         targeted=frozen.targeted,
         content=content_of(treatments.definition(run.campaign.document, run.treatment)),
+        expires_at=run.due_at + limited.maximum_duration if limited.maximum_duration else None,
         lease_until=None,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ from django.db.models import Max
 
 from analytics.events import EventBlock, EventRow
 from analytics.services.record import record_events
-from campaigns.models import Run, Slice, SliceOutcome
+from campaigns.limits import Hold
+from campaigns.models import HoldReason, Run, Slice, SliceOutcome
 from core.audience import Audience
 from core.sql import Together, execute_again
 
@@ -24,16 +26,25 @@ _CLAIM = """
      WHERE id = (
            SELECT id FROM campaigns_slice
             WHERE run_id = %(run)s AND state = 'OPEN' AND (lease_until IS NULL OR lease_until < %(now)s)
-              AND (not_before IS NULL OR not_before <= %(now)s)
+              AND (not_before IS NULL OR not_before <= %(now)s OR %(is_over)s)
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, epoch, attempt, ids, intent_cursor, done_cursor
+    RETURNING id, epoch, attempt, ids, intent_cursor, done_cursor, hold_reason
+"""
+# A slice that waits for the same thing, and that no worker has begun or holds: more may join it.
+_WAITING = """
+    SELECT id FROM campaigns_slice
+     WHERE run_id = %(run)s AND state = 'OPEN' AND attempt = %(attempt)s AND hold_reason = %(reason)s AND hold_note = %(note)s
+       AND not_before BETWEEN %(from)s AND %(until)s AND not_before > %(now)s AND size + %(count)s <= %(largest)s
+       AND intent_cursor = 0 AND lease_until IS NULL
+     ORDER BY number DESC LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 # The kill switches are read where the intent is committed: a paused or deleted campaign sends not one small batch more.
 _INTEND = """
     UPDATE campaigns_slice s SET intent_cursor = %(end)s, lease_until = %(until)s
       FROM campaigns_run r JOIN campaigns_campaign c ON c.id = r.campaign_id
      WHERE s.id = %(slice)s AND s.epoch = %(epoch)s AND s.done_cursor = %(start)s AND s.intent_cursor = %(start)s
-       AND r.id = s.run_id AND r.state = 'RUNNING' AND c.state IN ('EXECUTING', 'PENDING_NEXT_RUN')
+       AND r.id = s.run_id AND r.state = 'RUNNING' AND (r.expires_at IS NULL OR r.expires_at > %(now)s)
+       AND c.state IN ('EXECUTING', 'PENDING_NEXT_RUN')
        AND NOT EXISTS (SELECT 1 FROM projects_installation WHERE sending_paused_at IS NOT NULL)
 """
 _DONE = """
@@ -63,47 +74,64 @@ class HeldSlice:
     intent: int
     done: int
     outcomes: dict[str, Audience] = field(default_factory=dict)
+    hold_reason: str = ""  # what the slice waited for last
 
 
 def lease_until(now: datetime.datetime) -> datetime.datetime:
     return now + datetime.timedelta(seconds=settings.SEND_LEASE_SECONDS)
 
 
-def claim(*, run_id: int, owner: str, now: datetime.datetime) -> HeldSlice | None:
-    """Take the next free slice of a run under a new epoch, or None."""
+def claim(*, run_id: int, owner: str, now: datetime.datetime, is_over: bool = False) -> HeldSlice | None:
+    """Take the next free slice of a run under a new epoch, or None. ``is_over``: those that still wait, too."""
+    given: dict[str, Any] = {"owner": owner, "until": lease_until(now), "run": run_id, "now": now, "is_over": is_over}
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"owner": owner, "until": lease_until(now), "run": run_id, "now": now})
+        cursor.execute(_CLAIM, given)
         row = cursor.fetchone()
     if row is None:
         return None
-    slice_id, epoch, attempt, ids, intent, done = row
+    slice_id, epoch, attempt, ids, intent, done, hold_reason = row
     written = SliceOutcome.objects.filter(slice_id=slice_id) if done else []
     return HeldSlice(
         id=slice_id, run_id=run_id, epoch=epoch, attempt=attempt, ids=list(Audience.from_bytes(ids)), intent=intent, done=done,
-        outcomes={one.outcome: one.members for one in written},
+        outcomes={one.outcome: one.members for one in written}, hold_reason=hold_reason,
     )  # fmt: skip
 
 
-def intend(*, held: HeldSlice, end: int, now: datetime.datetime) -> bool:
-    """Commit the intent to attempt the ids up to ``end``; False when the run was paused or cancelled, or the lease is lost."""
-    given: dict[str, Any] = {"end": end, "until": lease_until(now), "slice": held.id, "epoch": held.epoch, "start": held.done}
-    with connection.cursor() as cursor:
-        execute_again(cursor, _INTEND, given, rows=1)
-        if cursor.rowcount != 1:
-            return False
+def intend(*, held: HeldSlice, end: int, now: datetime.datetime, reserve: Callable[[], None] | None = None) -> bool:
+    """Commit the intent to attempt the ids up to ``end``; False when the run was paused, cancelled or is out of time, or the lease
+    is lost. ``reserve`` is done in the same transaction; what it raises undoes the intent.
+    """  # fmt: skip
+    given: dict[str, Any] = {
+        "end": end, "until": lease_until(now), "slice": held.id, "epoch": held.epoch, "start": held.done, "now": now,
+    }  # fmt: skip
+    with transaction.atomic() if reserve else contextlib.nullcontext():
+        with connection.cursor() as cursor:
+            execute_again(cursor, _INTEND, given, rows=1)
+            if cursor.rowcount != 1:
+                return False
+        if reserve:
+            reserve()
     held.intent = end
     return True
 
 
-def take_back(*, held: HeldSlice, not_before: datetime.datetime) -> None:
+def take_back(
+    *, held: HeldSlice, not_before: datetime.datetime, reason: HoldReason, settle: Callable[[], None] | None = None
+) -> None:
     """Undo an intent of which nothing was begun (no server could be reached), and give the slice back for later."""
-    mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done)
-    mine.update(intent_cursor=held.done, lease_until=None, lease_owner="", not_before=not_before)
+    with transaction.atomic():
+        mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done)
+        is_mine = mine.update(
+            intent_cursor=held.done, lease_until=None, lease_owner="", not_before=not_before, hold_reason=reason, hold_note=""
+        )
+        if is_mine and settle:
+            settle()
 
 
-def release(*, held: HeldSlice) -> None:
-    """Give a slice back as it stands."""
-    Slice.objects.filter(pk=held.id, epoch=held.epoch).update(lease_until=None, lease_owner="")
+def release(*, held: HeldSlice, not_before: datetime.datetime | None = None, reason: str = "") -> None:
+    """Give a slice back as it stands; with ``not_before`` for later."""
+    later = {"not_before": not_before, "hold_reason": reason, "hold_note": ""} if not_before else {}
+    Slice.objects.filter(pk=held.id, epoch=held.epoch).update(lease_until=None, lease_owner="", **later)
 
 
 def finish(
@@ -115,16 +143,19 @@ def finish(
     events: Sequence[EventRow],
     blocks: Sequence[EventBlock] = (),
     now: datetime.datetime,
+    holds: Sequence[Hold] = (),
+    settle: Callable[[], None] | None = None,
 ) -> None:
     """Move ``done`` to ``end`` with everything that follows from it, in one transaction. Raises ``LeaseLost``.
 
-    ``outcomes`` and ``deferred`` together are the ids between done and end; deferred ones move to a retry slice.
+    ``outcomes``, ``deferred`` and ``holds`` together are the ids between done and end. Deferred ones move to a retry slice, held
+    ones to slices that wait and are no further attempt. ``settle`` gives back what was reserved and not used.
     """
     state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
     given = [end, state, lease_until(now), held.id, held.epoch, held.done, end]
     grown = {outcome: held.outcomes.get(outcome, Audience()) | Audience(ids) for outcome, ids in sorted(outcomes.items()) if ids}
     with transaction.atomic():
-        if deferred:  # before the slice: that is the order of locks; retry slices get their numbers one at a time
+        if deferred or holds:  # before the slice: that is the order of locks; retry slices get their numbers one at a time
             Run.objects.select_for_update(no_key=True).get(pk=held.run_id)
         with connection.cursor() as cursor:
             execute_again(cursor, _DONE, given, rows=1)
@@ -134,19 +165,45 @@ def finish(
         for outcome, members in grown.items():
             together.execute_again(_OUTCOME, [held.id, held.run_id, outcome, bytes(members), len(members)], rows=1)
         if deferred:
-            _defer(held, deferred, now)
+            until = now + BACK_OFF[held.attempt]
+            _defer(held, [Hold(deferred, until, HoldReason.RETRY)], now, attempt=held.attempt + 1)
+        if holds:
+            _defer(held, holds, now, attempt=held.attempt)
+        if settle:
+            settle()
         record_events(events=events, blocks=blocks, together=together)
         together.send()
     held.outcomes |= grown
     held.done = end
 
 
-def _defer(held: HeldSlice, ids: Sequence[int], now: datetime.datetime) -> None:
-    highest = Slice.objects.filter(run_id=held.run_id).aggregate(highest=Max("number"))["highest"]
-    Slice.objects.create(
-        run_id=held.run_id, number=highest + 1, attempt=held.attempt + 1, ids=Audience(ids), size=len(ids),
-        not_before=now + BACK_OFF[held.attempt],
-    )  # fmt: skip
+def _defer(held: HeldSlice, holds: Sequence[Hold], now: datetime.datetime, *, attempt: int) -> None:
+    number = Slice.objects.filter(run_id=held.run_id).aggregate(highest=Max("number"))["highest"]
+    for hold in holds:
+        if _join(held, hold, now, attempt):
+            continue
+        number += 1
+        Slice.objects.create(
+            run_id=held.run_id, number=number, attempt=attempt, ids=Audience(hold.ids), size=len(hold.ids),
+            not_before=hold.until, hold_reason=hold.reason, hold_note=hold.note,
+        )  # fmt: skip
+
+
+def _join(held: HeldSlice, hold: Hold, now: datetime.datetime, attempt: int) -> bool:
+    """Let ids wait in a slice that is there already: a quiet night must not leave thousands of small ones."""
+    given: dict[str, Any] = {
+        "run": held.run_id, "attempt": attempt, "reason": hold.reason, "note": hold.note, "from": hold.until - hold.leeway,
+        "until": hold.until, "now": now, "count": len(hold.ids), "largest": hold.largest,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, given)
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    waiting = Slice.objects.get(pk=row[0])
+    ids = waiting.ids | Audience(hold.ids)
+    Slice.objects.filter(pk=waiting.pk).update(ids=ids, size=len(ids))
+    return True
 
 
 def still_mine(*, held: HeldSlice, end: int) -> bool:

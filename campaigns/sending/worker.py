@@ -14,7 +14,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q
 
 from analytics.links import LinkContext, run_links
-from campaigns.models import CampaignState, Outcome, Run, RunState, Slice
+from campaigns import limits
+from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
 from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
 from campaigns.sending.message import RunMessage
@@ -40,26 +41,35 @@ def send_run(
     clock: Clock,
     transport: Transport | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Work on a run until it has no free slice, then complete it if nothing is open. Any number of workers may do so at once."""
+    others_wait: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Work on a run until it has no free slice, then complete it if nothing is open. Any number of workers may do so at once.
+
+    True: the run's rate allowed nothing more and ``others_wait`` for this worker; it should come back to the run soon.
+    """
     run = Run.objects.select_related("campaign", "project").get(pk=run_id)
     if run.state not in (RunState.RUNNING, RunState.CANCELLED) or _is_resting(run, clock()):
-        return
-    worker = _Worker(run, clock, transport or transport_for(project=run.project), should_stop)
+        return False
+    gate = limits.Gate(run=run, should_stop=should_stop, others_wait=others_wait)
+    worker = _Worker(run, clock, transport or transport_for(project=run.project), should_stop, gate)
     try:
         while not should_stop():
             if _has_its_worker(run, clock()):
-                return
-            held = slices.claim(run_id=run_id, owner=owner, now=clock())
+                return False
+            held = slices.claim(run_id=run_id, owner=owner, now=clock(), is_over=worker.is_over())
             if held is None:
                 complete_run(run_id=run_id, now=clock())
-                return
+                return False
             with _heartbeat(held, clock), contextlib.suppress(slices.LeaseLost):
                 if not worker.work(held):
-                    return
+                    return False
+            gate.refresh()
+    except limits.GiveWay:
+        return not should_stop()
     finally:
         if transport is None:
             worker.transport.close()
+    return False
 
 
 def runs_with_work(*, now: datetime.datetime) -> list[int]:
@@ -70,9 +80,10 @@ def runs_with_work(*, now: datetime.datetime) -> list[int]:
         | Q(state=RunState.CANCELLED),
         completed_at=None,
     )
+    is_over = Q(run__state=RunState.CANCELLED) | Q(run__expires_at__lte=now)
     free = Slice.objects.filter(
         Q(lease_until=None) | Q(lease_until__lt=now),
-        Q(not_before=None) | Q(not_before__lte=now),
+        Q(not_before=None) | Q(not_before__lte=now) | is_over,
         run=OuterRef("pk"), state=Slice.State.OPEN,
     )  # fmt: skip
     is_open = Slice.objects.filter(run=OuterRef("pk"), state=Slice.State.OPEN)
@@ -95,8 +106,11 @@ def next_batch(*, sent: int, seconds: float) -> int:
 
 
 class _Worker:
-    def __init__(self, run: Run, clock: Clock, transport: Transport, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, run: Run, clock: Clock, transport: Transport, should_stop: Callable[[], bool], gate: limits.Gate
+    ) -> None:
         self._run = run
+        self._gate = gate
         self._clock = clock
         self.transport = transport
         self._should_stop = should_stop
@@ -113,23 +127,52 @@ class _Worker:
             if self._should_stop():
                 slices.release(held=held)
                 return False
-            end = min(held.done + self._batch, len(held.ids))
-            if self._message is None or not slices.intend(held=held, end=end, now=self._clock()):
-                return self._stopped(held)
             try:
-                self._send(held, end)
-            except TransportDown as down:
-                now = self._clock()
-                _log.warning("run %s: %s", self._run.public_id, down)
-                slices.take_back(held=held, not_before=now + breaker.PAUSE)
-                breaker.could_not_reach(run=self._run, reason=str(down), now=now)
+                if self._message is None or not self._intend(held):
+                    return self._stopped(held)
+            except limits.MustWait as wait:
+                slices.release(held=held, not_before=wait.until, reason=wait.reason)
+                return wait.reason != HoldReason.REDIS
+            except limits.GiveWay:
+                slices.release(held=held)
+                raise
+            try:
+                self._send(held, held.intent)
+            except (TransportDown, limits.MustWait) as down:
+                self._take_back(held, down)
                 return False
             self._refusals.pause_if_many(now=self._clock())  # the next intent sees it
         return True
 
+    def is_over(self) -> bool:
+        """Whether what is left of the run only waits for its outcome."""
+        expires_at = self._run.expires_at
+        return self._run.state == RunState.CANCELLED or (expires_at is not None and expires_at <= self._clock())
+
+    def _intend(self, held: slices.HeldSlice) -> bool:
+        """Commit the intent to send the next small batch, as far as the limits let it."""
+        now = self._clock()
+        if self.is_over():
+            return False
+        end = held.done + self._gate.take(min(self._batch, len(held.ids) - held.done), now=now)
+        reserve = self._gate.reservation(held.ids[held.done : end], now=now)
+        return slices.intend(held=held, end=end, now=now, reserve=reserve)
+
+    def _take_back(self, held: slices.HeldSlice, down: TransportDown | limits.MustWait) -> None:
+        """Nothing of the small batch was begun."""
+        _log.warning("run %s: %s", self._run.public_id, down)
+        settle = self._gate.settlement(sent=(), moved=held.ids[held.done : held.intent])
+        if isinstance(down, limits.MustWait):
+            slices.take_back(held=held, not_before=down.until, reason=down.reason, settle=settle)
+        else:
+            now = self._clock()
+            slices.take_back(held=held, not_before=now + breaker.PAUSE, reason=HoldReason.SERVER, settle=settle)
+            breaker.could_not_reach(run=self._run, reason=str(down), now=now)
+        self._gate.over(used=0)
+
     def _stopped(self, held: slices.HeldSlice) -> bool:
         self._run.refresh_from_db(fields=["state"])
-        if self._run.state == RunState.CANCELLED:
+        if self.is_over():
             Slice.objects.filter(pk=held.id, epoch=held.epoch).update(intent_cursor=len(held.ids))
             self._give_up(held, len(held.ids), Outcome.EXPIRED)
             return True
@@ -146,7 +189,10 @@ class _Worker:
         ids = held.ids[held.done : end]
         rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
         results = Results()
-        outgoing = list(self._outgoing(ids, rows, results))
+        sorted_ = self._gate.sort(ids, rows, waited_for=held.hold_reason, now=self._clock())
+        for outcome, some in sorted_.outcomes.items():
+            results.add(Outcome(outcome), some)
+        outgoing = list(self._outgoing(sorted_.free, rows, results))
         begun = time.perf_counter()
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
         if deliveries:
@@ -158,7 +204,10 @@ class _Worker:
             self._refusals.note(delivery)
         if Outcome.SUCCESS.value in results.outcomes:
             breaker.reached(run=self._run)
-        self._finish(held, end, results)
+        sent = [one for outcome in (Outcome.SUCCESS, Outcome.UNKNOWN) for one in results.outcomes.get(outcome, [])]
+        moved = [*results.deferred, *(one for hold in sorted_.holds for one in hold.ids)]
+        self._finish(held, end, results, holds=sorted_.holds, settle=self._gate.settlement(sent=sent, moved=moved))
+        self._gate.over(used=len(outgoing))
 
     def _note_pace(self, seconds: float) -> None:
         is_slow = seconds > _SLOW_SECONDS
@@ -182,7 +231,14 @@ class _Worker:
                 except ValueError:  # an address that no header can carry
                     results.add(Outcome.FAILURE_PERMANENT, [endpoint_id])
 
-    def _finish(self, held: slices.HeldSlice, end: int, results: Results) -> None:
+    def _finish(
+        self,
+        held: slices.HeldSlice,
+        end: int,
+        results: Results,
+        holds: Sequence[limits.Hold] = (),
+        settle: Callable[[], None] | None = None,
+    ) -> None:
         """Commit what happened. While the database is away the outcomes are kept here and nothing more is sent."""
         now = self._clock()
         events, blocks = results.events(run=self._run, now=now)
@@ -196,6 +252,8 @@ class _Worker:
                     events=events,
                     blocks=blocks,
                     now=now,
+                    holds=holds,
+                    settle=settle,
                 )
             except (OperationalError, InterfaceError) as error:
                 _log.warning("run %s: the database is away, keeping %s outcomes: %s", self._run.public_id, end - held.done, error)

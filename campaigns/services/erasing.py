@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from campaigns.models import Run, RunExclusion, RunState, Slice, SliceOutcome
+from campaigns.models import DailyUse, Run, RunExclusion, RunState, Slice, SliceOutcome, TotalUse
 from core.audience import Audience
 from endpoints.ports import Erased, ErasedPerson
 
@@ -51,3 +51,14 @@ def _erase_slices(run: Run, ids: Audience) -> int:
     for outcome in holding:
         SliceOutcome.objects.filter(pk=outcome.pk).update(members=outcome.members - ids)
     return len(slices) + len(holding)
+
+
+def erase_daily_uses(person: ErasedPerson, _after: int) -> Erased:
+    """When the person was sent to."""
+    gone = DailyUse.objects.filter(project_id=person.project_id, endpoint_id__in=person.endpoint_ids).delete()
+    return Erased(rows=gone[0])
+
+
+def erase_total_uses(person: ErasedPerson, _after: int) -> Erased:
+    """How often campaigns targeted the person."""
+    return Erased(rows=TotalUse.objects.filter(endpoint_id__in=person.endpoint_ids).delete()[0])

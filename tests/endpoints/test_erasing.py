@@ -29,7 +29,7 @@ from endpoints.models import Endpoint, EndpointUser, ErasureRequest, FacetSubjec
 from endpoints.services import erasing
 from endpoints.services.opt_out import set_opt_out
 from messaging.models import MailboxMessage
-from projects.models import AuditEntry, Project
+from projects.models import AuditEntry, Project, SendingSettings
 from segments.models import ImportBefore, ImportJob, ImportPiece, RefusedLine, SegmentVersion
 from segments.services import imports, running
 from tests.campaigns.test_sending import Clock, RecordingTransport, send
@@ -78,7 +78,9 @@ def lived(project: Project, clock: Clock) -> Run:
     """A person who came by a file, got a message, clicked, opted out; and left traces in another run's exclusions."""
     job = imported(project, clock)
     make_sender(project=project)
-    campaign = make_campaign(project=project, document=campaign_document(segment=job.segment))
+    SendingSettings.objects.create(project=project, document={"Limits": {"Daily": 2}})
+    document = campaign_document(segment=job.segment) | {"Limits": {"Daily": 1, "Total": 1}}
+    campaign = make_campaign(project=project, document=document)
     launch.launch_campaign(campaign=campaign, actor=None, now=clock())
     (run_id,) = occurrences.claim_due(now=clock())
     freezing.freeze_run(run_id=run_id, clock=clock)
@@ -158,7 +160,8 @@ def test_nothing_of_the_person_is_left_in_any_table_or_file(project: Project, cl
     assert {
         "endpoints.Endpoint.address", "endpoints.EndpointUser.user_id", "segments.SegmentVersion.members",
         "segments.ImportPiece.members", "segments.RefusedLine.line", "campaigns.Run.audience", "campaigns.RunExclusion.members",
-        "campaigns.Slice.ids", "campaigns.SliceOutcome.members", "analytics.Event.endpoint_id", "analytics.Reach.members",
+        "campaigns.Slice.ids", "campaigns.SliceOutcome.members", "campaigns.DailyUse.endpoint_id",
+        "campaigns.TotalUse.endpoint_id", "analytics.Event.endpoint_id", "analytics.Reach.members",
         "messaging.MailboxMessage.recipient", "endpoints.OptOutEntry.endpoint", "segments.ImportPiece.changed",
         "segments.ImportBefore.document",
     } <= before | {"analytics.Event.endpoint_id"}  # fmt: skip
@@ -167,7 +170,8 @@ def test_nothing_of_the_person_is_left_in_any_table_or_file(project: Project, cl
     assert (ImportBefore.objects.count(), len(ImportPiece.objects.get().examples)) == (2, 1)
     assert (request.state, request.person, request.turn) == (ErasureRequest.State.DONE, {}, 2)
     assert request.rows == {
-        "analytics.Event": 4, "analytics.Reach": 2, "analytics.ReachAddition": 1, "campaigns.Run": 4,
+        "analytics.Event": 4, "analytics.Reach": 2, "analytics.ReachAddition": 1, "campaigns.DailyUse": 2, "campaigns.Run": 4,
+        "campaigns.TotalUse": 1,
         "messaging.MailboxMessage": 1, "segments.ImportBefore": 2, "segments.ImportJob": 1, "segments.ImportPiece": 1,
         "segments.RefusedLine": 1, "segments.SegmentVersion": 1,
     }  # fmt: skip

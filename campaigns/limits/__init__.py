@@ -1,0 +1,34 @@
+"""How many, how fast, when: the limits of campaigns and of projects (docs/adr/0011-limits.md).
+
+The worker asks the ``Gate`` before and after each small batch. What no limit is set for is asked of nobody.
+"""
+
+from campaigns.limits.document import (
+    CampaignLimits,
+    LimitsRefused,
+    ProjectRules,
+    parse_limits,
+    parse_rules,
+    rules_of,
+    with_defaults,
+)
+from campaigns.limits.gate import Gate, GiveWay, MustWait
+from campaigns.limits.holds import Hold
+from campaigns.limits.quiet import QuietTime
+from campaigns.limits.spread import Spread
+
+__all__ = [
+    "CampaignLimits",
+    "Gate",
+    "GiveWay",
+    "Hold",
+    "LimitsRefused",
+    "MustWait",
+    "ProjectRules",
+    "QuietTime",
+    "Spread",
+    "parse_limits",
+    "parse_rules",
+    "rules_of",
+    "with_defaults",
+]
