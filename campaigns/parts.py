@@ -61,6 +61,6 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
             own = {name: pabal.get(name) or None for name in ("Preheader", "DefaultSubstitutions")}
             return {"message": document.get("MessageConfiguration"), **own}
         case "schedule":
-            own = {name: pabal.get(name) for name in ("TimeZone", "MissingTimeZone", "PastZone")}
-            return {"schedule": document.get("Schedule"), **own}
+            own = {name: pabal.get(name) for name in ("TimeZone", "MissingTimeZone", "PastZone", "QuietTimeMode", "SpreadHours")}
+            return {"schedule": document.get("Schedule"), "limits": document.get("Limits"), **own}
     raise ValueError(step)

@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import schedule, treatments
+from campaigns import limits, schedule, treatments
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from core.errors import Refusal
@@ -135,6 +135,26 @@ def _segment(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
     else:
         if counts.eligible == 0:
             yield _warning("nobody", _("Nobody in the segment can be sent to right now."), "segment")
+        yield from _limits(campaign, counts.eligible)
+
+
+def _limits(campaign: Campaign, eligible: int) -> Iterator[Finding]:
+    try:
+        own = limits.parse_limits(campaign.document)
+    except limits.LimitsRefused as refusal:
+        yield _error("limits", refusal.message, "schedule")
+        return
+    if own.maximum_duration and own.spread > own.maximum_duration:
+        yield _error("spread_too_long", _("It would give up before all are sent to. Spread it over fewer hours."), "schedule")
+    seconds = eligible / own.per_second if own.per_second else 0
+    if own.maximum_duration and seconds > own.maximum_duration.total_seconds():
+        given = {
+            "needed": limits.duration(datetime.timedelta(minutes=-(-seconds // 60))),
+            "allowed": limits.duration(own.maximum_duration),
+        }
+        yield _warning(
+            "too_slow", _("At this rate sending takes about %(needed)s, but it gives up after %(allowed)s.") % given, "schedule"
+        )
 
 
 def _message(campaign: Campaign) -> Iterator[Finding]:
@@ -188,6 +208,25 @@ def _schedule(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
         yield _error("schedule", refusal.message, "schedule")
         return
     yield from _plan(plan, now)
+    yield from _quiet(campaign, plan, now)
+
+
+def _quiet(campaign: Campaign, plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:
+    """A run that begins when nobody may be sent to: in each recipient's time for all of them, else for those of the project's zone."""
+    try:
+        own = limits.parse_limits(campaign.document)
+    except limits.LimitsRefused:
+        return  # said already
+    zone = zoneinfo.ZoneInfo(campaign.project.time_zone)
+    for one in _coming(plan, now) if own.quiet else []:
+        wall = one.wall if plan.is_local else one.at.astimezone(zone)
+        if own.quiet is None or not own.quiet.covers(wall.time()):
+            continue
+        text = _("It begins in quiet time (%(time)s): messages are dropped. Choose another time, or hold them until it ends.")
+        if own.holds_quiet:
+            text = _("It begins in quiet time (%(time)s): messages are held until it ends.")
+        yield _warning("quiet", text % {"time": f"{wall:%H:%M}"}, "schedule")
+        return
 
 
 def _plan(plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:

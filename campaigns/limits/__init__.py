@@ -16,6 +16,8 @@ from campaigns.limits.gate import Gate, GiveWay, MustWait
 from campaigns.limits.holds import Hold
 from campaigns.limits.quiet import QuietTime
 from campaigns.limits.spread import Spread
+from campaigns.limits.waiting import WaitingLine, waiting
+from campaigns.limits.wording import duration, sentences
 
 __all__ = [
     "CampaignLimits",
@@ -27,8 +29,12 @@ __all__ = [
     "ProjectRules",
     "QuietTime",
     "Spread",
+    "WaitingLine",
+    "duration",
     "parse_limits",
     "parse_rules",
     "rules_of",
+    "sentences",
+    "waiting",
     "with_defaults",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import queries
+from campaigns import limits, queries
 from campaigns.models import Campaign, CampaignVersion
 from core.errors import Refusal
 from projects.models import Project, User
@@ -21,10 +21,12 @@ class CampaignRefused(Refusal):
 
 
 def create_campaign(
-    *, project: Project, actor: User | None, name: str, document: dict[str, Any], now: datetime.datetime
+    *, project: Project, actor: User | None, name: str, document: dict[str, Any], now: datetime.datetime, is_copy: bool = False
 ) -> Campaign:
-    """Make a draft."""
+    """Make a draft. The project's default limits are written into it, unless it is a copy, which says what the original said."""
     with transaction.atomic():
+        if not is_copy:
+            document = limits.with_defaults(document, project=project)
         campaign = Campaign.objects.create(
             project=project, name=name, document=document, created_by=actor, created_at=now, updated_at=now
         )
@@ -43,7 +45,7 @@ def duplicate_campaign(*, campaign: Campaign, actor: User, now: datetime.datetim
         name = (_("Copy of %(name)s") % {"name": held.name})[:128]
         document = {key: value for key, value in held.document.items() if key != "SegmentVersion"}
         document |= _own_segment(held, name, actor, now)
-        return create_campaign(project=held.project, actor=actor, name=name, document=document, now=now)
+        return create_campaign(project=held.project, actor=actor, name=name, document=document, now=now, is_copy=True)
 
 
 def _own_segment(held: Campaign, name: str, actor: User, now: datetime.datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from campaigns import lifecycle, queries, schedule, wording
+from campaigns import lifecycle, limits, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences
 from campaigns.views import treatments as treatment_pages
@@ -53,6 +53,7 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
         "campaign": campaign,
         "colour": COLOURS.get(campaign.state),
         "summary": queries.campaign_summary(campaign=campaign),
+        "waiting": limits.waiting(campaign_id=campaign.pk, zone=campaign.project.time_zone, now=clock.now()),
         "can_pause": lifecycle.can(campaign=campaign, to=CampaignState.PAUSED),
         "server_trouble": wording.server_trouble(campaign, list(campaign.runs.filter(state=RunState.RUNNING))),
         "next_run_at": campaign.treatments.aggregate(next=Min("next_run_at"))["next"],
@@ -66,6 +67,9 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
     plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or clock.now())
     context["sentence"] = wording.sentence(plan)
     context["moments"] = _coming(campaign, plan)
+    context["limits"] = limits.sentences(
+        limits.parse_limits(campaign.document), limits.rules_of(campaign.project), now=clock.now()
+    )
     return render(request, "campaigns/show.html", context)
 
 

@@ -14,7 +14,7 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import forms, parts, queries, review, schedule, wording
+from campaigns import forms, limit_forms, limits, parts, queries, review, schedule, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.services import drafts, launch, steps, test_send
@@ -305,11 +305,11 @@ def _tested(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     initial = forms.schedule_initial(campaign.document, access.project.time_zone)
     form = forms.ScheduleForm(request.POST or None, initial=initial)
+    limits_form = limit_forms.LimitsForm(request.POST or None, initial=limit_forms.limits_initial(campaign.document))
     said: dict[str, Any] | None = {}
     document = campaign.document
-    if form.is_valid():
-        stored, pabal = form.schedule_document()
-        part = parts.Part(members={"Schedule": stored}, pabal=pabal)
+    if form.is_valid() & limits_form.is_valid():
+        part = _schedule_part(campaign, form, limits_form)
         document = part.applied(document)
         error = _schedule_error(document, access.project.time_zone)
         if error is not None:
@@ -318,7 +318,19 @@ def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpR
             said = _refused(access, campaign, "schedule", form, part, request)
             if said is None:
                 return _next(request, campaign, "schedule")
-    return _page(request, campaign, "schedule", form=form, **_coming(document, access.project.time_zone), **(said or {}))
+    return _page(
+        request, campaign, "schedule", form=form, limits_form=limits_form, **_coming(document, access.project.time_zone), **(said or {})
+    )  # fmt: skip
+
+
+def _schedule_part(campaign: Campaign, form: forms.ScheduleForm, limits_form: limit_forms.LimitsForm) -> parts.Part:
+    stored, pabal = form.schedule_document()
+    quiet = limits_form.quiet_time()
+    members = {
+        "Schedule": stored | ({"QuietTime": quiet} if quiet else {}),
+        "Limits": limits_form.limits(stored=campaign.document.get("Limits")),
+    }
+    return parts.Part(members=members, pabal=pabal | limits_form.pabal())
 
 
 def _plan(document: dict[str, Any], project_zone: str, now: datetime.datetime) -> schedule.Schedule:
@@ -333,7 +345,7 @@ def _schedule_error(document: dict[str, Any], project_zone: str) -> review.Findi
 
 
 def _coming(document: dict[str, Any], project_zone: str) -> dict[str, Any]:
-    if not document.get("Schedule"):
+    if not document.get("Schedule", {}).get("StartTime"):
         return {}
     now = clock.now()
     try:
@@ -369,6 +381,7 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         "content": _content(campaign),
         "treatments": treatment_pages.review_lines(campaign),
         "winner": treatment_pages.winner_sentence(campaign),
+        "limits": _limit_sentences(campaign),
         "reviewed": {"base": campaign.version, "segment_version": segment.version if segment else ""},
         **_coming(campaign.document, access.project.time_zone),
     }
@@ -379,6 +392,14 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         except Refusal as refusal:
             context["who"] = refusal.message
     return _page(request, campaign, "review", **context)
+
+
+def _limit_sentences(campaign: Campaign) -> list[str]:
+    try:
+        own = limits.parse_limits(campaign.document)
+    except limits.LimitsRefused:
+        return []  # the findings say it
+    return limits.sentences(own, limits.rules_of(campaign.project), now=clock.now())
 
 
 @require_POST

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime
 import itertools
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -17,12 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from campaigns import invariants
 from campaigns.limits import caps
-from campaigns.models import DailyUse, Run, WarmUpDay
+from campaigns.models import DailyUse, Run, SliceOutcome, WarmUpDay
 from campaigns.sending import worker
 from core.audience import Audience
 from messaging.delivery import DeliveryStatus
 from tests.campaigns.test_limits import frozen, rules
-from tests.campaigns.test_sending import NOW, Clock, RecordingTransport, outcomes
+from tests.campaigns.test_sending import NOW, Clock, RecordingTransport, outcomes, send
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_members
 from tests.factories.messaging import make_sender
@@ -156,5 +158,71 @@ def test_places_are_given_and_taken_back_exactly() -> None:
         _Places,
         settings=settings(
             max_examples=25, stateful_step_count=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+class _Killed(BaseException):
+    """What a kill −9 is to the code: nothing after it runs."""
+
+
+class _Crashes(RuleBasedStateMachine):
+    """Two campaigns under caps, whose workers die between any two statements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock, self.project = Clock(), make_project()
+        make_sender(project=self.project)
+        rules(self.project, Limits={"Daily": 1}, Pabal={"WarmUp": {"Start": "2026-11-24", "Caps": [1_000]}})
+        members = make_members(project=self.project, count=130)
+        limited = {"Limits": {"Daily": 1, "Total": 1}}
+        self.runs = [frozen(self.project, members, self.clock, **limited) for _number in range(2)]
+        statuses = itertools.cycle([DeliveryStatus.SUCCESS] * 5 + [DeliveryStatus.FAILURE_PERMANENT, DeliveryStatus.DEFERRED])
+        self.transport = RecordingTransport(lambda _message: next(statuses))
+
+    @rule(statement=st.integers(0, 50), which=st.integers(0, 1))
+    def dies_at_a_statement(self, statement: int, which: int) -> None:
+        left = statement
+
+        def maybe_die(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == -1:
+                raise _Killed
+            return execute(sql, params, many, context)
+
+        with contextlib.suppress(_Killed), connection.execute_wrapper(maybe_die):
+            send(self.runs[which], self.transport, self.clock)
+
+    @rule(minutes=st.sampled_from([1, 6, 16]))
+    def time_passes(self, minutes: int) -> None:
+        self.clock.pass_(minutes=minutes)
+
+    @invariant()
+    def nobody_gets_two(self) -> None:
+        assert max(self.transport.sent.values(), default=0) <= 1
+
+    def teardown(self) -> None:
+        for _attempt in range(8):
+            self.clock.pass_(hours=4, minutes=1)
+            for run in self.runs:
+                send(run, self.transport, self.clock)
+        ends = collections.Counter[int]()
+        for row in SliceOutcome.objects.filter(run__in=self.runs, outcome__in=["SUCCESS", "UNKNOWN"]):
+            ends.update(row.members)
+        held = collections.Counter({pk: len(instants) for pk, instants in DailyUse.objects.filter(
+            campaign=None).values_list("endpoint_id", "instants")})  # fmt: skip
+        recent = collections.Counter(dict.fromkeys(ends, 1))
+        assert not recent - held, "somebody was sent to, or may have been, and it does not count"
+        assert all(Run.objects.get(pk=run.pk).completed_at for run in self.runs)
+        assert not invariants.runs(project_id=self.project.pk).broken
+
+
+@pytest.mark.django_db
+def test_crashes_between_every_two_statements_exceed_no_cap_and_lose_no_count() -> None:
+    run_state_machine_as_test(
+        _Crashes,
+        settings=settings(
+            max_examples=10, stateful_step_count=6, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         ),
     )
