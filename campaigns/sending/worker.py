@@ -106,9 +106,7 @@ def next_batch(*, sent: int, seconds: float) -> int:
 
 
 class _Worker:
-    def __init__(
-        self, run: Run, clock: Clock, transport: Transport, should_stop: Callable[[], bool], gate: limits.Gate
-    ) -> None:
+    def __init__(self, run: Run, clock: Clock, transport: Transport, should_stop: Callable[[], bool], gate: limits.Gate) -> None:
         self._run = run
         self._gate = gate
         self._clock = clock
