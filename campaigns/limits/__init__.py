@@ -1,4 +1,4 @@
-"""How many, how fast, when: the limits of campaigns and of projects (docs/adr/0012-limits.md).
+"""How many, how fast, when: the limits of campaigns and of projects (docs/adr/0013-limits.md).
 
 The worker asks the ``Gate`` before and after each small batch. What no limit is set for is asked of nobody.
 """
