@@ -55,6 +55,6 @@ class RunMessage:
 
     def build(self, *, row: EndpointRow, now: datetime.datetime) -> OutgoingMessage:
         """Raises ``ValueError`` for an address that no header can carry."""
-        rendered = render(self._program, document=row.document, links=self._links, endpoint_id=row.id)
+        rendered = render(self._program, document=row.document, links=self._links, endpoint_id=row.id, now=now)
         data = self._mime.build(rendered=rendered, recipient=row.address, message_id=f"{self._run_id}.{row.id}", now=now)
         return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from=self._sender, data=data)

@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 _TAG = re.compile(r"<[a-zA-Z/!?]")
+_COMMENT = re.compile(r"<!--|<!\[")
 _SILENT = frozenset({"head", "style", "script", "title"})
 _BLOCKS = frozenset(
     [
@@ -67,9 +68,24 @@ class _Reader(HTMLParser):
 
 
 def closed(source: str) -> str:
-    """The page without a tag that is open at its end: ``html.parser`` tries each "<" there up to the end, for minutes."""
+    """The page without comments, nor a tag that is open at its end: ``html.parser`` tries each of them up to the end, for minutes.
+
+    Line ends stay.
+    """
+    source = _without_comments(source)
     end = source.rfind(">") + 1
     return source[:end] + _TAG.split(source[end:], maxsplit=1)[0]
+
+
+def _without_comments(source: str) -> str:
+    out, position = [], 0
+    while (opened := _COMMENT.search(source, position)) is not None:
+        out.append(source[position : opened.start()])
+        ending = "-->" if opened[0] == "<!--" else ">"
+        end = source.find(ending, opened.start() + 2)  # <!--> is a whole comment
+        position = len(source) if end < 0 else end + len(ending)
+        out.append("\n" * source.count("\n", opened.start(), position))
+    return "".join(out) + source[position:]
 
 
 def from_html(source: str) -> str:

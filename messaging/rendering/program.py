@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import html
+import datetime
 import re
-import urllib.parse
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from analytics.links import RunLinks
-from messaging.rendering import plain_text
+from core import clock
+from messaging.rendering import inlining, masking
 from messaging.rendering.content import HTML_LIMIT, MessageContent, TemplateError
-from messaging.rendering.template import UNSUBSCRIBE, Part, Variable, parse, reader
+from messaging.rendering.language import parse
+from messaging.rendering.language.blocks import Blocks
+from messaging.rendering.language.limits import Meter
+from messaging.rendering.language.nodes import Template
+from messaging.rendering.language.runtime import Piece, Recipient, join
+from messaging.rendering.language.variables import UNSUBSCRIBE
+from messaging.rendering.page import Page, hidden
 
-# No "<" inside a tag: a megabyte of "<a <a <a" must not be read again from each of them to its end.
-_ANCHOR = re.compile(r"<a(?:rea)?\b[^<>]*?\shref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
-_BODY_START = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
-_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"[\r\n\v\f\x00-\x08\x0e-\x1f\x85\u2028\u2029]+")
-
-
-@dataclass(slots=True)
-class _Recipient:
-    """What the pieces of a message read."""
-
-    document: dict[str, Any]
-    links: RunLinks | None
-    endpoint_id: int
-    unsubscribe: str
-
-
-_Piece = str | Callable[[_Recipient], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,166 +43,76 @@ class MessageProgram:
     links: list[str]
     variables: list[str]
     has_unsubscribe: bool
-    subject: tuple[_Piece, ...]
-    preheader: tuple[_Piece, ...]
-    html: tuple[_Piece, ...]
-    text: tuple[_Piece, ...]
+    subject: tuple[Piece, ...]
+    preheader: tuple[Piece, ...]
+    html: tuple[Piece, ...]
+    text: tuple[Piece, ...]
 
 
-def compile_content(content: MessageContent) -> MessageProgram:
-    """Parse a message once; raises ``TemplateError``."""
+def compile_content(content: MessageContent, *, allow_unescaped: bool = False) -> MessageProgram:
+    """Parse a message once; raises ``TemplateError``. ``allow_unescaped``: whether ``{{{ }}}`` may put values in as they are."""
     if len(content.html) > HTML_LIMIT or len(content.text) > HTML_LIMIT:
         part = "html" if len(content.html) > HTML_LIMIT else "text"
         raise TemplateError(
             _("The message has more than %(limit)s characters. Mail programs cut off far shorter ones.") % {"limit": HTML_LIMIT},
             part=part, line=1, column=1,
         )  # fmt: skip
-    compiler = _Compiler(content)
-    body = content.html
-    text = content.text or plain_text.from_html(body)
+    subject = parse(content.subject, part="subject", allow_unescaped=True)  # no markup: nothing is escaped there anyway
+    preheader = parse(content.preheader, part="preheader")
+    html = parse(content.html, part="html", allow_unescaped=allow_unescaped)
+    if content.text:
+        text = parse(content.text, part="text", allow_unescaped=True)
+    else:
+        text = parse(masking.plain_text_of(html), part="html", allow_unescaped=True)
+    inlined = inlining.inlined(html)
+    if inlined is not None:
+        try:
+            return _compiled(content, subject, preheader, parse(inlined, part="html", allow_unescaped=allow_unescaped), text)
+        except TemplateError:
+            _compiled(content, subject, preheader, html, text)  # the same error, at the place where it was written
+            raise
+    return _compiled(content, subject, preheader, html, text)
+
+
+def _compiled(content: MessageContent, subject: Template, preheader: Template, html: Template, text: Template) -> MessageProgram:
+    meter = Meter()
+    for template in (subject, preheader, text):
+        meter.measure(template)
+    meter.measure(preheader, step=2)  # once more, hidden in the page
+    meter.measure(html, step=2, link=8)
+    defaults, longest = content.defaults, meter.longest_value
+    links: list[str] = []
+    page = Page(html, defaults=defaults, longest=longest, links=links)
+    before = hidden(preheader, defaults=defaults, longest=longest)
+    variables = frozenset().union(*(template.variables for template in (subject, preheader, html, text)))
     return MessageProgram(
         content=content,
-        subject=compiler.plain(content.subject, "subject"),
-        preheader=compiler.plain(content.preheader, "preheader"),
-        html=compiler.page(body),
-        text=compiler.plain(text, "text"),
-        links=compiler.links,
-        variables=sorted(compiler.variables),
-        has_unsubscribe=UNSUBSCRIBE in compiler.variables,
+        subject=Blocks(subject, defaults=defaults, longest=longest).whole(),
+        preheader=Blocks(preheader, defaults=defaults, longest=longest).whole(),
+        html=page.page(before) if content.html else (),
+        text=Blocks(text, defaults=defaults, longest=longest).whole(),
+        links=links,
+        variables=sorted(variables),
+        has_unsubscribe=UNSUBSCRIBE in variables,
     )
 
 
-def render(program: MessageProgram, *, document: dict[str, Any], links: RunLinks | None = None, endpoint_id: int = 0) -> Rendered:
-    """The message for one recipient. Without ``links`` it is a preview: real targets, no pixel, a dead unsubscribe link."""
+def render(
+    program: MessageProgram, *, document: dict[str, Any], links: RunLinks | None = None, endpoint_id: int = 0,
+    now: datetime.datetime | None = None,
+) -> Rendered:  # fmt: skip
+    """The message for one recipient. Without ``links`` it is a preview: real targets, no pixel, a dead unsubscribe link.
+
+    ``now`` is what ``{{now}}`` writes.
+    """
     unsubscribe = links.unsubscribe_url(endpoint_id) if links is not None else ""
-    recipient = _Recipient(document=document, links=links, endpoint_id=endpoint_id, unsubscribe=unsubscribe)
+    recipient = Recipient(
+        document=document, links=links, endpoint_id=endpoint_id, unsubscribe=unsubscribe, now=clock.now() if now is None else now
+    )
     return Rendered(
-        subject=_LINE_ENDS.sub(" ", _join(program.subject, recipient)).strip(),
-        preheader=_LINE_ENDS.sub(" ", _join(program.preheader, recipient)).strip(),
-        html=_join(program.html, recipient),
-        text=_join(program.text, recipient),
+        subject=_LINE_ENDS.sub(" ", join(program.subject, recipient)).strip(),
+        preheader=_LINE_ENDS.sub(" ", join(program.preheader, recipient)).strip(),
+        html=join(program.html, recipient),
+        text=join(program.text, recipient),
         unsubscribe_url=unsubscribe,
     )
-
-
-def _join(pieces: Sequence[_Piece], recipient: _Recipient) -> str:
-    return "".join([piece if type(piece) is str else piece(recipient) for piece in pieces])  # type: ignore[operator]
-
-
-class _Compiler:
-    def __init__(self, content: MessageContent) -> None:
-        self._content = content
-        self.links: list[str] = []
-        self.variables: set[str] = set()
-
-    def plain(self, source: str, part: str) -> tuple[_Piece, ...]:
-        """Subject, preheader and text: values as they are."""
-        return tuple(piece if isinstance(piece, str) else self._value(piece) for piece in parse(source, part=part))
-
-    def page(self, source: str) -> tuple[_Piece, ...]:
-        """The HTML part: values escaped, links signed, the preheader first and the pixel last in the body."""
-        if not source:
-            return ()
-        parse(source, part="html")  # first of all, so that an error names its place in the whole
-        start = _BODY_START.search(source)
-        end = next(reversed(list(_BODY_END.finditer(source))), None)
-        head = source[: start.end()] if start else ""
-        body = source[len(head) : end.start() if end else len(source)]
-        tail = source[end.start() :] if end else ""
-        return (*self._markup(head), *self._hidden(), *self._markup(body), _pixel, *self._markup(tail))
-
-    def _markup(self, source: str) -> list[_Piece]:
-        pieces: list[_Piece] = []
-        position = 0
-        for anchor in _ANCHOR.finditer(source):
-            group = next(number for number in (1, 2, 3) if anchor[number] is not None)
-            target = html.unescape(anchor[group]).strip()
-            if not self._is_tracked(target):
-                continue
-            pieces += self._escaped(source[position : anchor.start(group)])
-            pieces.append(self._link(target))
-            position = anchor.end(group)
-        return pieces + self._escaped(source[position:])
-
-    def _is_tracked(self, target: str) -> bool:
-        parts = parse(target, part="html")
-        if any(isinstance(part, Variable) and part.name == UNSUBSCRIBE for part in parts):
-            return False
-        return target.lower().startswith(("http://", "https://")) or (bool(parts) and isinstance(parts[0], Variable))
-
-    def _link(self, target: str) -> _Piece:
-        number = len(self.links)
-        self.links.append(target)
-        aim = _target(parse(target, part="html"), self._content.defaults, self.variables)
-
-        def link(recipient: _Recipient) -> str:
-            address = aim(recipient)
-            if not address.lower().startswith(("http://", "https://")):
-                return "#"  # the member's value is no address
-            if recipient.links is None:
-                return html.escape(address)
-            return recipient.links.click_url(recipient.endpoint_id, number, address)
-
-        return link
-
-    def _hidden(self) -> list[_Piece]:
-        if not self._content.preheader:
-            return []
-        return [
-            '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">',
-            *self._escaped(html.escape(self._content.preheader)),
-            "</div>",
-        ]
-
-    def _escaped(self, source: str) -> list[_Piece]:
-        return [piece if isinstance(piece, str) else self._escape(piece) for piece in parse(source, part="html")]
-
-    def _escape(self, variable: Variable) -> _Piece:
-        value = self._value(variable)
-
-        def escape(recipient: _Recipient) -> str:
-            return html.escape(value(recipient))
-
-        return escape
-
-    def _value(self, variable: Variable) -> Callable[[_Recipient], str]:
-        self.variables.add(variable.name)
-        if variable.name == UNSUBSCRIBE:
-            return _unsubscribe
-        read = reader(variable, self._content.defaults)
-        return lambda recipient: read(recipient.document)
-
-
-def _target(parts: list[Part], defaults: dict[str, str], variables: set[str]) -> Callable[[_Recipient], str]:
-    """A link's target for a recipient: values quoted, but for one that is the whole beginning of the address."""
-    pieces: list[str | tuple[Callable[[dict[str, Any]], str], bool]] = []
-    for number, part in enumerate(parts):
-        if isinstance(part, str):
-            pieces.append(urllib.parse.quote(part, safe="%/:?#[]@!$&'()*+,;=~-._"))
-        else:
-            variables.add(part.name)
-            pieces.append((reader(part, defaults), number == 0))
-
-    def aim(recipient: _Recipient) -> str:
-        out = []
-        for piece in pieces:
-            if isinstance(piece, str):
-                out.append(piece)
-            else:
-                read, is_address = piece
-                safe = "%/:?#[]@!$&'()*+,;=~-._" if is_address else "~-._"
-                out.append(urllib.parse.quote(read(recipient.document), safe=safe))
-        return "".join(out)
-
-    return aim
-
-
-def _unsubscribe(recipient: _Recipient) -> str:
-    return recipient.unsubscribe or "#"
-
-
-def _pixel(recipient: _Recipient) -> str:
-    if recipient.links is None:
-        return ""
-    source = recipient.links.open_url(recipient.endpoint_id)
-    return f'<img src="{source}" width="1" height="1" alt="" style="display:block;border:0">'

@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
-from messaging.rendering import plain_text
+from messaging.rendering import masking, plain_text
 from messaging.rendering.content import MessageContent
+from messaging.rendering.language import parse
 from messaging.rendering.program import MessageProgram
 
 _VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"])
@@ -64,7 +65,8 @@ def _markup_warnings(content: MessageContent) -> list[Warning]:
     if not content.html:
         return []
     checker = _Checker()
-    checker.feed(plain_text.closed(content.html))
+    page = masking.first_branches(parse(content.html, part="html", allow_unescaped=True))
+    checker.feed(plain_text.closed(page))
     checker.close()
     checker.finish()
     return checker.found[:20]
