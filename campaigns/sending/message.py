@@ -11,6 +11,7 @@ from campaigns.models import Run
 from endpoints.queries import EndpointRow
 from messaging.delivery import OutgoingMessage
 from messaging.domains import signing
+from messaging.domains.return_path import return_path_for
 from messaging.rendering import MessageContent, MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
 
@@ -40,6 +41,7 @@ class RunMessage:
         self._links = links
         self._run_id = run.public_id
         self._sender = ascii_address(content.from_address)
+        self._return_path = return_path_for(project=run.project, address=content.from_address, run_id=run.pk)
         self._mime = MimeBuilder(
             content=content,
             project_id=run.project.public_id,
@@ -57,4 +59,5 @@ class RunMessage:
         """Raises ``ValueError`` for an address that no header can carry."""
         rendered = render(self._program, document=row.document, links=self._links, endpoint_id=row.id, now=now)
         data = self._mime.build(rendered=rendered, recipient=row.address, message_id=f"{self._run_id}.{row.id}", now=now)
-        return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from=self._sender, data=data)
+        envelope_from = self._sender if self._return_path is None else self._return_path.address(row.id)
+        return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from=envelope_from, data=data)
