@@ -185,6 +185,9 @@ EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
 MAILS_TO_MAILBOX = (EMAIL_HOST, EMAIL_PORT) == (MAILBOX_HOST, MAILBOX_PORT)  # the console's own mails: no mail server yet
 EMAIL_TIMEOUT = 30  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Pabal <pabal@localhost>")
+RELAY_PORTS = env.list("RELAY_PORTS", cast=int, default=[25, 465, 587, 2525])
+RELAY_PRIVATE_HOSTS = env.list("RELAY_PRIVATE_HOSTS", default=[])
+SES_ENDPOINT_URL = env.str("SES_ENDPOINT_URL", default="") or None
 DNS_RESOLVER = env.str("DNS_RESOLVER", default="")
 RETURN_PATH_HOST = env.str("RETURN_PATH_HOST", default="").rstrip(".").lower()
 SENDING_ADDRESSES = env.list("SENDING_ADDRESSES", default=[])

@@ -1,4 +1,4 @@
-"""Operators' pages of senders, domains and the practice mailbox."""
+"""Operators' pages of senders, domains, relays and the practice mailbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.operators import OperatorAdmin
-from messaging.models import DkimKey, MailboxMessage, Sender, SenderDomain
+from messaging.models import DkimKey, MailboxMessage, Relay, RelayRoute, Sender, SenderDomain
 from messaging.services import domains, senders
 
 
@@ -48,6 +48,22 @@ class DkimKeyAdmin(OperatorAdmin):
     list_select_related = ("domain",)
     search_fields = ("selector", "domain__name")
     exclude = ("sealed_private_key",)
+
+
+@admin.register(Relay)
+class RelayAdmin(OperatorAdmin):
+    list_display = ("name", "project", "kind", "place", "max_connections", "messages_per_second", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("project",)
+    search_fields = ("name", "host", "project__name")
+    exclude = ("sealed_secret",)
+
+
+@admin.register(RelayRoute)
+class RelayRouteAdmin(OperatorAdmin):
+    list_display = ("__str__", "relay", "project")
+    list_select_related = ("relay", "project")
+    search_fields = ("sender", "relay__name")
 
 
 @admin.register(MailboxMessage)

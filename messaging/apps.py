@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def _live_requirements(project: Project) -> list[str]:
     from messaging import queries
-    from messaging.models import Sender
+    from messaging.models import RelayRoute, Sender
 
     problems = []
     is_verified = Sender.objects.filter(project=project, verified_at__isnull=False).exists()
     if not is_verified and not queries.verified_domains(project=project):
         problems.append(_("Verify a domain, or add a sender and open the link that is mailed to it."))
-    if not settings.EMAIL_URL:
-        problems.append(_("This installation has no mail server yet: an operator must set EMAIL_URL."))
+    if not settings.EMAIL_URL and not RelayRoute.objects.filter(project=project).exists():
+        problems.append(_("This installation has no mail server yet: add a relay, or ask an operator to set EMAIL_URL."))
     return problems
 
 

@@ -1,4 +1,4 @@
-"""What the audit trail says of senders and their domains, in words."""
+"""What the audit trail says of senders, their domains and relays, in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.urls import reverse
 from django.utils.translation import gettext_noop as _
 
-from messaging.models import Sender, SenderDomain
+from messaging.models import Relay, Sender, SenderDomain
 from projects.models import Project
 from projects.ports import Thing
 
@@ -21,6 +21,10 @@ SENTENCES = {
     "domain.broken": _("DNS no longer has a key of the domain %(what)s."),
     "domain.mended": _("DNS has a key of the domain %(what)s again."),
     "domain.key_added": _("%(who)s made another key for the domain %(what)s: %(selector)s."),
+    "relay.added": _("%(who)s added the relay %(what)s (%(place)s)."),
+    "relay.changed": _("%(who)s changed the relay %(what)s (%(place)s)."),
+    "relay.tested": _("%(who)s tried the relay %(what)s (%(place)s)."),
+    "relay.deleted": _("%(who)s deleted the relay %(what)s (%(place)s)."),
     "domain.key_removed": _("%(who)s removed a key of the domain %(what)s: %(selector)s."),
 }
 
@@ -29,6 +33,9 @@ def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thin
     if label == "messaging.senderdomain":
         found = SenderDomain.objects.filter(project=project, pk__in=ids).values_list("pk", "name")
         return {str(pk): Thing(name, reverse("messaging:show-domain", args=[project.public_id, pk])) for pk, name in found}
+    if label == "messaging.relay":
+        kept = Relay.objects.filter(project=project, pk__in=ids).values_list("pk", "name")
+        return {str(pk): Thing(name, reverse("messaging:edit-relay", args=[project.public_id, pk])) for pk, name in kept}
     if label != "messaging.sender":
         return {}
     page = reverse("messaging:list-senders", args=[project.public_id])

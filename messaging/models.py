@@ -108,3 +108,72 @@ class DkimKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.selector}._domainkey.{self.domain_id}"
+
+
+class Relay(models.Model):
+    """A way out of a project's own: an SMTP server, or Amazon SES. Practice mode never uses one."""
+
+    class Kind(models.TextChoices):
+        SMTP = "SMTP", _("Mail server (SMTP)")
+        SES = "SES", "Amazon SES"
+
+    class Security(models.TextChoices):
+        STARTTLS = "STARTTLS", _("STARTTLS (usually port 587)")
+        TLS = "TLS", _("TLS from the start (usually port 465)")
+        NONE = "NONE", _("None")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=64)
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    host = models.CharField(max_length=253, blank=True)
+    port = models.IntegerField(default=587)
+    security = models.CharField(max_length=8, choices=Security.choices, default=Security.STARTTLS)
+    user = models.CharField(max_length=256, blank=True)
+    region = models.CharField(max_length=32, blank=True)
+    access_key_id = models.CharField(max_length=128, blank=True)
+    role_arn = models.CharField(max_length=300, blank=True)  # assumed with the keys, or with the server's own
+    configuration_set = models.CharField(max_length=64, blank=True)
+    spf_include = models.CharField(max_length=253, blank=True)  # what its provider asks to have included in SPF
+    sealed_secret = models.TextField(blank=True)  # the password, or the secret access key
+    max_connections = models.IntegerField(default=10)  # of all workers together
+    messages_per_second = models.FloatField(null=True, blank=True)  # of all workers together; None: as fast as it goes
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="relay_name_once"),
+            models.CheckConstraint(condition=models.Q(kind__in=["SMTP", "SES"]), name="relay_kind_known"),
+            models.CheckConstraint(condition=models.Q(security__in=["STARTTLS", "TLS", "NONE"]), name="relay_security_known"),
+            models.CheckConstraint(
+                condition=models.Q(max_connections__gte=1)
+                & (models.Q(messages_per_second=None) | models.Q(messages_per_second__gt=0)),
+                name="relay_limits_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_ses(self) -> bool:
+        return self.kind == self.Kind.SES
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"Amazon SES, {self.region}" if self.is_ses else f"{self.host}:{self.port}"
+
+
+class RelayRoute(models.Model):
+    """Whose messages take a relay: those of an address, of a domain, or (empty) of every other sender of the project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    relay = models.ForeignKey(Relay, models.CASCADE, related_name="routes")
+    sender = models.CharField(max_length=254, blank=True)  # lower case
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "sender"], name="relay_route_once")]
+
+    def __str__(self) -> str:
+        return self.sender or "*"

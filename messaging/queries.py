@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from messaging.delivery import routing
 from messaging.domains import doctor, names, wording
 from messaging.domains.doctor import Check, Level
-from messaging.models import DkimKey, MailboxMessage, Sender, SenderDomain
+from messaging.models import DkimKey, MailboxMessage, Relay, Sender, SenderDomain
 from projects.models import Project
 
 
@@ -46,6 +48,10 @@ def may_send_from(*, project: Project, address: str) -> bool:
     return names.domain_of(address) in verified_domains(project=project)
 
 
+def relays(*, project: Project) -> QuerySet[Relay]:
+    return Relay.objects.filter(project=project).select_related("project").prefetch_related("routes").order_by("name")
+
+
 @dataclass(frozen=True, slots=True)
 class SenderFinding:
     """What there is to say about an address before a campaign goes out from it. An error forbids the launch."""
@@ -69,6 +75,10 @@ def sender_findings(*, project: Project, address: str) -> list[SenderFinding]:
         ) % given)]  # fmt: skip
     if not may_send_from(project=project, address=address):
         return [SenderFinding(True, "sender_unusable", _("The sender %(address)s is not verified.") % given)]
+    if not settings.EMAIL_URL and routing.relay_for(project=project, sender=address) is None:
+        return [SenderFinding(True, "no_way_out", _(
+            "No mail server takes messages from %(address)s. An owner of the project can add a relay under “Senders”."
+        ) % given)]  # fmt: skip
     if name in names.FREE_MAIL:
         return [SenderFinding(False, "free_mail", _(
             "%(address)s belongs to a mail provider: Gmail, Naver and the others refuse bulk mail that only bears such a name."

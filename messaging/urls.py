@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from messaging.views import callbacks, domains, mailbox, senders
+from messaging.views import callbacks, domains, mailbox, relays, senders
 
 app_name = "messaging"
 urlpatterns = [
@@ -19,6 +19,11 @@ urlpatterns = [
         domains.remove_key,
         name="remove-domain-key",
     ),
+    path("p/<str:project_id>/senders/relays/", relays.list_relays, name="list-relays"),
+    path("p/<str:project_id>/senders/relays/new/", relays.create_relay, name="create-relay"),
+    path("p/<str:project_id>/senders/relays/<int:relay_id>/", relays.edit_relay, name="edit-relay"),
+    path("p/<str:project_id>/senders/relays/<int:relay_id>/test/", relays.test_relay, name="test-relay"),
+    path("p/<str:project_id>/senders/relays/<int:relay_id>/delete/", relays.delete_relay, name="delete-relay"),
     path("senders/verify/<str:token>/", senders.verify_sender, name="verify-sender"),
     path("p/<str:project_id>/mailbox/", mailbox.list_mailbox, name="list-mailbox"),
     path("p/<str:project_id>/mailbox/<int:pk>/", mailbox.show_message, name="show-mailbox-message"),

@@ -22,6 +22,8 @@ KINDS = {
     "member": gettext_lazy("Members and roles"),
     "invitation": gettext_lazy("Invitations"),
     "sender": gettext_lazy("Senders"),
+    "domain": gettext_lazy("Domains"),
+    "relay": gettext_lazy("Relays"),
     "segment": gettext_lazy("Segments"),
     "import": gettext_lazy("Imports"),
     "scheduled_import": gettext_lazy("Scheduled imports"),

@@ -9,11 +9,13 @@ from typing import Any
 from analytics.links import RunLinks
 from campaigns.models import Run
 from endpoints.queries import EndpointRow
-from messaging.delivery import OutgoingMessage
+from messaging.delivery import OutgoingMessage, routing
 from messaging.domains import signing
+from messaging.domains.dkim import Signer
 from messaging.domains.return_path import return_path_for
 from messaging.rendering import MessageContent, MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
+from projects.models import Project
 
 
 def content_of(content: dict[str, Any]) -> MessageContent:
@@ -32,6 +34,17 @@ def content_of(content: dict[str, Any]) -> MessageContent:
     )
 
 
+def sender_of(run: Run) -> str:
+    """The address that a run's messages come from; empty for one that was cancelled before it was frozen."""
+    return content_of(run.content).from_address if run.content else ""
+
+
+def signer_of(*, project: Project, address: str) -> Signer | None:
+    """What signs an address's messages; it leaves out what their relay writes anew."""
+    rewritten = routing.rewritten_headers(project=project, sender=address)
+    return signing.signer_for(project=project, address=address, without=rewritten)
+
+
 class RunMessage:
     """Builds a run's messages; raises ``TemplateError`` when it is made, never later."""
 
@@ -48,7 +61,7 @@ class RunMessage:
             run_id=run.public_id,
             campaign_id=run.campaign.public_id,
             list_name=run.project.name,
-            signer=signing.signer_for(project=run.project, address=content.from_address),
+            signer=signer_of(project=run.project, address=content.from_address),
         )
 
     @property

@@ -18,10 +18,10 @@ from campaigns import limits
 from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
 from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
-from campaigns.sending.message import RunMessage
+from campaigns.sending.message import RunMessage, sender_of
 from campaigns.sending.results import Results
 from endpoints.queries import EndpointRow, endpoint_rows
-from messaging.delivery import OutgoingMessage, Transport, TransportDown, transport_for
+from messaging.delivery import OutgoingMessage, Transport, TransportBusy, TransportDown, transport_for
 
 SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
 FIRST_BATCH = 50  # before the server's pace is known
@@ -51,7 +51,7 @@ def send_run(
     if run.state not in (RunState.RUNNING, RunState.CANCELLED) or _is_resting(run, clock()):
         return False
     gate = limits.Gate(run=run, should_stop=should_stop, others_wait=others_wait)
-    worker = _Worker(run, clock, transport or transport_for(project=run.project), should_stop, gate)
+    worker = _Worker(run, clock, transport or transport_for(project=run.project, sender=sender_of(run)), should_stop, gate)
     try:
         while not should_stop():
             if _has_its_worker(run, clock()):
@@ -136,7 +136,7 @@ class _Worker:
                 raise
             try:
                 self._send(held, held.intent)
-            except (TransportDown, limits.MustWait) as down:
+            except (TransportBusy, TransportDown, limits.MustWait) as down:
                 self._take_back(held, down)
                 return False
             self._refusals.pause_if_many(now=self._clock())  # the next intent sees it
@@ -156,7 +156,7 @@ class _Worker:
         reserve = self._gate.reservation(held.ids[held.done : end], now=now)
         return slices.intend(held=held, end=end, now=now, reserve=reserve)
 
-    def _take_back(self, held: slices.HeldSlice, down: TransportDown | limits.MustWait) -> None:
+    def _take_back(self, held: slices.HeldSlice, down: TransportBusy | TransportDown | limits.MustWait) -> None:
         """Nothing of the small batch was begun."""
         _log.warning("run %s: %s", self._run.public_id, down)
         settle = self._gate.settlement(sent=(), moved=held.ids[held.done : held.intent])
@@ -165,7 +165,8 @@ class _Worker:
         else:
             now = self._clock()
             slices.take_back(held=held, not_before=now + breaker.PAUSE, reason=HoldReason.SERVER, settle=settle)
-            breaker.could_not_reach(run=self._run, reason=str(down), now=now)
+            if isinstance(down, TransportDown):  # a server that is only busy has nothing wrong
+                breaker.could_not_reach(run=self._run, reason=str(down), now=now)
         self._gate.over(used=0)
 
     def _stopped(self, held: slices.HeldSlice) -> bool:

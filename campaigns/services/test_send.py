@@ -10,11 +10,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
-from campaigns.sending.message import content_of
+from campaigns.sending.message import content_of, signer_of
 from campaigns.services.drafts import CampaignRefused
 from messaging import queries as messaging_queries
 from messaging.delivery import DeliveryStatus, OutgoingMessage, TransportDown, transport_for
-from messaging.domains import signing
 from messaging.rendering import MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
 from projects.models import User
@@ -32,7 +31,7 @@ def send_test(
     if not messaging_queries.may_send_from(project=campaign.project, address=content.from_address):
         raise CampaignRefused(_("The sender %(address)s is not verified.") % {"address": content.from_address})
     program = compile_content(content)
-    signer = signing.signer_for(project=campaign.project, address=content.from_address)
+    signer = signer_of(project=campaign.project, address=content.from_address)
     builder = MimeBuilder(content=content, project_id=campaign.project.public_id, signer=signer)
     rendered = render(program, document=document)
     outgoing = [
@@ -42,7 +41,7 @@ def send_test(
         )
         for number, address in enumerate(addresses)
     ]  # fmt: skip
-    transport = transport_for(project=campaign.project)
+    transport = transport_for(project=campaign.project, sender=content.from_address)
     try:
         deliveries = transport.send_batch(outgoing)
     except TransportDown as down:

@@ -28,7 +28,8 @@ _DATA = b"DATA\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """``connections``: how many one transport may hold at once."""
+    """``connections``: how many one transport may hold at once. ``address``: where to connect, if the host was looked up already;
+    TLS asks for the host's name all the same."""
 
     host: str
     port: int
@@ -37,6 +38,7 @@ class Server:
     starttls: bool = False
     implicit_tls: bool = False
     connections: int = 20
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Session:
     """Greeted, secured, logged in. ``take`` gives the next message or None; ``seal`` is told how one ended."""
 
     def __init__(self, server: Server) -> None:
-        self._socket: socket.socket = socket.create_connection((server.host, server.port), timeout=_CONNECT_SECONDS)
+        where = (server.address or server.host, server.port)
+        self._socket: socket.socket = socket.create_connection(where, timeout=_CONNECT_SECONDS)
         self._buffer = b""
         self._out = b""
         self._lines: list[str] = []  # of a reply that is not complete

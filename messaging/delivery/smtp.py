@@ -57,6 +57,10 @@ class SmtpTransport:
             self._pace = (time.monotonic() - begun) / len(messages) * max(len(self._sessions), 1)
         return batch.deliveries()
 
+    def check(self) -> None:
+        """Connect and log in, and send nothing. Raises ``TransportDown``."""
+        self._open(1)
+
     def close(self) -> None:
         self._drop(list(self._sessions))
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.utils.translation import gettext as _
+
 
 class DeliveryStatus(enum.StrEnum):
     SUCCESS = "SUCCESS"  # the server took it
@@ -39,9 +41,23 @@ class TransportDown(Exception):
     """No connection could be made; nothing was sent to anybody."""
 
 
+class TransportBusy(TransportDown):
+    """The server is well, but gives no place now: all connections are in use, or the day's quota is."""
+
+
 class Transport(Protocol):
     """One Delivery for each message, in their order, always. Raises ``TransportDown`` only when nothing was begun."""
 
     def send_batch(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]: ...
 
     def close(self) -> None: ...
+
+
+class NoTransport:
+    """For a live project of an installation without a mail server: nothing of it may end in the built-in mailbox."""
+
+    def send_batch(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
+        raise TransportDown(_("This installation has no mail server, and the sender has no relay."))
+
+    def close(self) -> None:
+        pass

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import secretbox
 from core.errors import Refusal
+from messaging.delivery import routing
 from messaging.domains import doctor, keys, names, records
 from messaging.domains.doctor import Check, Finding, Level
 from messaging.domains.lookup import DnsAway, Lookup
@@ -24,6 +25,7 @@ _YOUNG = datetime.timedelta(days=7)
 _CLAIMED = datetime.timedelta(minutes=10)  # after so long a check whose worker died is made again
 _BATCH = 50  # of a tick
 KEYS_LIMIT = 2
+_SES_SPF = "amazonses.com"
 
 
 class DomainRefused(Refusal):
@@ -113,13 +115,17 @@ def patient_of(*, domain: SenderDomain, keys: dict[str, str]) -> doctor.Patient:
         keys=keys,
         return_path=records.return_path_name(domain.name) if settings.RETURN_PATH_HOST else "",
         return_path_host=settings.RETURN_PATH_HOST,
-        mechanisms=mechanisms(),
-        addresses=settings.SENDING_ADDRESSES,
+        mechanisms=mechanisms(domain=domain),
+        addresses=() if routing.ways_of(project=domain.project, domain=domain.name) else settings.SENDING_ADDRESSES,
     )
 
 
-def mechanisms() -> list[str]:
-    """What an SPF record should allow."""
+def mechanisms(*, domain: SenderDomain) -> list[str]:
+    """What an SPF record should allow: what the domain's relays ask for, else the installation's mail server."""
+    ways = routing.ways_of(project=domain.project, domain=domain.name)
+    if ways:
+        names_of = (relay.spf_include or (_SES_SPF if relay.is_ses else "") for relay in ways)
+        return [f"include:{name}" for name in dict.fromkeys(names_of) if name]
     found = [f"include:{settings.SPF_INCLUDE}"] if settings.SPF_INCLUDE else []
     return found + [f"{'ip6' if ':' in address else 'ip4'}:{address}" for address in settings.SENDING_ADDRESSES]
 
@@ -132,7 +138,7 @@ def wanted_records(*, domain: SenderDomain) -> list[records.Record]:
     found = {finding.check: finding for finding in map(doctor.restored, domain.checks)}
     if settings.RETURN_PATH_HOST and not _is_good(found.get(Check.RETURN_PATH)):
         wanted.append(records.return_path(name=records.return_path_name(domain.name), host=settings.RETURN_PATH_HOST))
-    allowed = mechanisms()
+    allowed = mechanisms(domain=domain)
     if allowed and not _is_good(found.get(Check.SPF)):
         existing = str(found[Check.SPF].params.get("record", "")) if Check.SPF in found else ""
         wanted.append(records.spf(name=_spf_name(domain), existing=existing, mechanisms=allowed))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dkim as dkimpy
 import pytest
 
+from campaigns.models import Slice
 from campaigns.sending import freezing, worker
 from campaigns.services import launch, occurrences, test_send
 from core.audience import Audience
+from messaging.delivery.pacing import Slot
 from messaging.domains.return_path import Returned, read_return_path
 from messaging.models import SenderDomain
 from tests.campaigns.test_sending import NOW, Clock, RecordingTransport, launched
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_members
-from tests.factories.messaging import key_pair, make_domain
+from tests.factories.messaging import key_pair, make_domain, make_relay
 from tests.factories.projects import make_project
 from tests.messaging.smtp_server import ScriptedServer
 
@@ -65,7 +67,8 @@ def test_a_test_send_is_signed_too(settings: object) -> None:
     assert verifies(data)
 
 
-def test_a_run_whose_domain_was_broken_since_the_launch_fails_at_the_freeze_and_says_why() -> None:
+def test_a_run_whose_domain_was_broken_since_the_launch_fails_at_the_freeze_and_says_why(settings: object) -> None:
+    settings.EMAIL_URL = "smtp://mail.example:25"  # type: ignore[attr-defined]
     project = make_project(mode="LIVE")
     domain = make_domain(project=project, name="example.com")
     clock = Clock()
@@ -81,3 +84,33 @@ def test_a_run_whose_domain_was_broken_since_the_launch_fails_at_the_freeze_and_
     run = campaign.runs.get()
     assert run.state == "FAILED"
     assert "shop@example.com" in run.failure["params"]["reason"]
+
+
+def test_a_run_leaves_by_the_relay_of_its_sender(settings: object, clean_redis: object) -> None:
+    settings.EMAIL_URL = "smtp://mail.example:25"  # type: ignore[attr-defined]
+    settings.RELAY_PRIVATE_HOSTS, settings.RELAY_PORTS = ["127.0.0.1"], range(1, 65_536)  # type: ignore[attr-defined]
+    server = ScriptedServer()
+    project = make_project(mode="LIVE")
+    make_relay(project=project, port=server.port, senders=("example.com",))
+    run = launched(20, project=project, clock=Clock())
+
+    worker.send_run(run_id=run.pk, owner="test", clock=Clock())
+
+    server.close()
+    assert len({recipient for recipient, _body in server.bodies}) == len(server.bodies) == 20
+
+
+def test_a_relay_whose_connections_are_all_in_use_is_no_trouble(settings: object, clean_redis: object) -> None:
+    settings.EMAIL_URL = "smtp://mail.example:25"  # type: ignore[attr-defined]
+    project = make_project(mode="LIVE")
+    relay = make_relay(project=project, senders=("example.com",), max_connections=1)
+    held = Slot(name=f"relay-{relay.pk}", limit=1)
+    held.take()
+    run = launched(3, project=project, clock=Clock())
+
+    worker.send_run(run_id=run.pk, owner="test", clock=Clock())
+
+    held.give_back()
+    run.refresh_from_db()
+    assert (run.state, run.server_failures) == ("RUNNING", 0)
+    assert Slice.objects.get(run=run).intent_cursor == 0

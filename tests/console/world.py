@@ -11,13 +11,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from campaigns.models import Campaign, Run, RunExclusion
 from core.audience import Audience
-from messaging.models import MailboxMessage, Sender, SenderDomain
+from messaging.models import MailboxMessage, Relay, Sender, SenderDomain
 from projects.models import Invitation, Member, Project, Role, User
 from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, ScheduledImport, Segment
 from segments.services import connections, segments
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
-from tests.factories.messaging import make_domain, make_sender
+from tests.factories.messaging import make_domain, make_relay, make_sender
 from tests.factories.projects import make_member, make_project
 
 NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
@@ -44,6 +44,7 @@ class World:
     connection: Connection
     sender: Sender
     domain: SenderDomain
+    relay: Relay
     message: MailboxMessage
     member: Member
     invitation: Invitation
@@ -58,6 +59,7 @@ class World:
             "job_id": self.job.public_id,
             "connection_id": self.connection.pk,
             "sender_id": self.sender.pk,
+            "relay_id": self.relay.pk,
             "domain_id": self.domain.pk,
             "key_id": self.domain.keys.get().pk,
             "export_id": self.export.public_id,
@@ -110,7 +112,7 @@ def make_world(*, text: str = "가을") -> World:
         job=_job(project, connection, text), schedule=_schedule(project, connection, text), export=ExportJob.objects.create(
             project=project, name=text[:128], destination="S3", s3_url_prefix="s3://bucket/x/", connection=connection, format="JSON",
             status="FAILED", failure={"code": "NoSuchBucket", "params": {"bucket": text}},
-        ), connection=connection, sender=sender, domain=domain,
+        ), connection=connection, sender=sender, domain=domain, relay=make_relay(project=project, name=text[:64], host="mail.invalid"),
         message=MailboxMessage.objects.create(project=project, recipient="kim@example.com", mail_from="a@b.c", subject=text, raw=RAW),
         member=Member.objects.get(project=project, user=owner), invitation=Invitation.objects.create(
             project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import secretbox
 from messaging.domains import keys
-from messaging.models import DkimKey, Sender, SenderDomain
+from messaging.models import DkimKey, Relay, RelayRoute, Sender, SenderDomain
 from projects.models import Project
 
 _AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -39,3 +39,12 @@ def make_domain(
         seen_at=at,
     )
     return domain
+
+
+def make_relay(*, project: Project, senders: tuple[str, ...] = ("",), password: str = "", **fields: Any) -> Relay:
+    """An SMTP relay; by default every sender of the project takes it."""
+    sealed = secretbox.seal(password) if password else ""
+    values = {"name": "relay", "kind": "SMTP", "host": "127.0.0.1", "security": "NONE", "sealed_secret": sealed} | fields
+    relay = Relay.objects.create(project=project, **values)
+    RelayRoute.objects.bulk_create(RelayRoute(project=project, relay=relay, sender=sender) for sender in senders)
+    return relay

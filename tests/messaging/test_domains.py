@@ -41,7 +41,8 @@ def checked(domain: SenderDomain, now: datetime.datetime = NOW) -> SenderDomain:
 
 
 @pytest.fixture
-def live() -> Project:
+def live(settings: Any) -> Project:
+    settings.EMAIL_URL = "smtp://mail.example:25"
     return make_project(mode="LIVE")
 
 
