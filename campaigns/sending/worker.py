@@ -136,7 +136,7 @@ class _Worker:
                 raise
             try:
                 self._send(held, held.intent)
-            except (TransportBusy, TransportDown, limits.MustWait) as down:
+            except (TransportDown, limits.MustWait) as down:
                 self._take_back(held, down)
                 return False
             self._refusals.pause_if_many(now=self._clock())  # the next intent sees it
@@ -156,7 +156,7 @@ class _Worker:
         reserve = self._gate.reservation(held.ids[held.done : end], now=now)
         return slices.intend(held=held, end=end, now=now, reserve=reserve)
 
-    def _take_back(self, held: slices.HeldSlice, down: TransportBusy | TransportDown | limits.MustWait) -> None:
+    def _take_back(self, held: slices.HeldSlice, down: TransportDown | limits.MustWait) -> None:
         """Nothing of the small batch was begun."""
         _log.warning("run %s: %s", self._run.public_id, down)
         settle = self._gate.settlement(sent=(), moved=held.ids[held.done : held.intent])
@@ -165,7 +165,7 @@ class _Worker:
         else:
             now = self._clock()
             slices.take_back(held=held, not_before=now + breaker.PAUSE, reason=HoldReason.SERVER, settle=settle)
-            if isinstance(down, TransportDown):  # a server that is only busy has nothing wrong
+            if not isinstance(down, TransportBusy):  # a server that is only busy has nothing wrong
                 breaker.could_not_reach(run=self._run, reason=str(down), now=now)
         self._gate.over(used=0)
 
