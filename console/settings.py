@@ -227,6 +227,7 @@ SEND_FAILING_SECONDS = env.float("SEND_FAILING_SECONDS", default=300.0)  # and f
 SEND_REFUSALS = env.int(
     "SEND_REFUSALS", default=100
 )  # people in a row, refused for no reason of their own: the campaign is paused
+SEND_COME_BACK_SECONDS = env.float("SEND_COME_BACK_SECONDS", default=5.0)  # no takeover for so long after the database came back
 SEND_LEASE_SECONDS = env.float("SEND_LEASE_SECONDS", default=30.0)  # a dead worker's slice is taken over after so long
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {

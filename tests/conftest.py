@@ -36,6 +36,7 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     from analytics import signing_keys
 
     settings.VAR_DIR = tmp_path
+    settings.SEND_COME_BACK_SECONDS = 0  # the database writes a checkpoint when it likes
     settings.WHITENOISE_AUTOREFRESH = True  # else each new client lists every static file
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher"

@@ -21,11 +21,18 @@ from core.sql import Together, execute_again
 
 BACK_OFF = tuple(datetime.timedelta(seconds=s) for s in (60, 300, 900, 3600, 4 * 3600))  # before the 2nd … 6th attempt
 
+# A database that has just come back gives the workers that kept their outcomes some seconds to come back, too: their leases are over,
+# and whoever took them over would call UNKNOWN what they know. (After a crash a checkpoint is what it begins with.)
 _CLAIM = """
+    WITH server AS (
+         SELECT greatest(pg_postmaster_start_time(), checkpoint_time) > clock_timestamp() - make_interval(secs => %(come_back)s)
+                    AS has_just_come_back
+           FROM pg_control_checkpoint())
     UPDATE campaigns_slice SET epoch = epoch + 1, lease_owner = %(owner)s, lease_until = %(until)s
      WHERE id = (
            SELECT id FROM campaigns_slice
-            WHERE run_id = %(run)s AND state = 'OPEN' AND (lease_until IS NULL OR lease_until < %(now)s)
+            WHERE run_id = %(run)s AND state = 'OPEN'
+              AND (lease_until IS NULL OR lease_until < %(now)s AND NOT (SELECT has_just_come_back FROM server))
               AND (not_before IS NULL OR not_before <= %(now)s OR %(is_over)s)
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, epoch, attempt, ids, intent_cursor, done_cursor, hold_reason
@@ -83,7 +90,10 @@ def lease_until(now: datetime.datetime) -> datetime.datetime:
 
 def claim(*, run_id: int, owner: str, now: datetime.datetime, is_over: bool = False) -> HeldSlice | None:
     """Take the next free slice of a run under a new epoch, or None. ``is_over``: those that still wait, too."""
-    given: dict[str, Any] = {"owner": owner, "until": lease_until(now), "run": run_id, "now": now, "is_over": is_over}
+    given: dict[str, Any] = {
+        "owner": owner, "until": lease_until(now), "run": run_id, "now": now, "is_over": is_over,
+        "come_back": settings.SEND_COME_BACK_SECONDS,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, given)
         row = cursor.fetchone()
@@ -126,6 +136,15 @@ def take_back(
         )
         if is_mine and settle:
             settle()
+
+
+def take_up(*, held: HeldSlice, now: datetime.datetime) -> None:
+    """Go on after the database was away: renew the lease, and read what was committed. Raises ``LeaseLost``."""
+    with transaction.atomic():
+        mine = Slice.objects.filter(pk=held.id, epoch=held.epoch, done_cursor=held.done, lease_until__isnull=False)
+        if not mine.update(lease_until=lease_until(now)):
+            raise LeaseLost
+        held.intent = mine.values_list("intent_cursor", flat=True).get()
 
 
 def release(*, held: HeldSlice, not_before: datetime.datetime | None = None, reason: str = "") -> None:

@@ -126,7 +126,7 @@ class _Worker:
                 slices.release(held=held)
                 return False
             try:
-                if self._message is None or not self._intend(held):
+                if self._message is None or not self._intend_surely(held):
                     return self._stopped(held)
             except limits.MustWait as wait:
                 slices.release(held=held, not_before=wait.until, reason=wait.reason)
@@ -156,17 +156,48 @@ class _Worker:
         reserve = self._gate.reservation(held.ids[held.done : end], now=now)
         return slices.intend(held=held, end=end, now=now, reserve=reserve)
 
+    def _intend_surely(self, held: slices.HeldSlice) -> bool:
+        while True:
+            try:
+                return self._intend(held)
+            except (OperationalError, InterfaceError) as error:
+                self._wait_for_database(held, error)
+                if held.intent > held.done:
+                    return True  # it was committed, and its answer lost
+
+    def _wait_for_database(self, held: slices.HeldSlice, error: Exception) -> None:
+        """Nothing is out meanwhile. Raises ``LeaseLost`` when another worker has the slice by then."""
+        _log.warning("run %s: the database is away, nothing more is sent: %s", self._run.public_id, error)
+        while True:
+            connection.close()
+            time.sleep(_RETRY_SECONDS)
+            with contextlib.suppress(OperationalError, InterfaceError):
+                slices.take_up(held=held, now=self._clock())
+                return
+
+    def _rows(self, held: slices.HeldSlice, ids: Sequence[int]) -> dict[int, EndpointRow]:
+        while True:
+            try:
+                return {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
+            except (OperationalError, InterfaceError) as error:
+                self._wait_for_database(held, error)
+
     def _take_back(self, held: slices.HeldSlice, down: TransportDown | limits.MustWait) -> None:
         """Nothing of the small batch was begun."""
         _log.warning("run %s: %s", self._run.public_id, down)
         settle = self._gate.settlement(sent=(), moved=held.ids[held.done : held.intent])
-        if isinstance(down, limits.MustWait):
-            slices.take_back(held=held, not_before=down.until, reason=down.reason, settle=settle)
-        else:
-            now = self._clock()
-            slices.take_back(held=held, not_before=now + breaker.PAUSE, reason=HoldReason.SERVER, settle=settle)
-            if not isinstance(down, TransportBusy):  # a server that is only busy has nothing wrong
-                breaker.could_not_reach(run=self._run, reason=str(down), now=now)
+        now = self._clock()
+        until, reason = (
+            (down.until, down.reason) if isinstance(down, limits.MustWait) else (now + breaker.PAUSE, HoldReason.SERVER)
+        )
+        while True:
+            try:
+                slices.take_back(held=held, not_before=until, reason=reason, settle=settle)
+                break
+            except (OperationalError, InterfaceError) as error:
+                self._wait_for_database(held, error)
+        if not isinstance(down, TransportBusy | limits.MustWait):  # a server that is only busy has nothing wrong
+            breaker.could_not_reach(run=self._run, reason=str(down), now=now)
         self._gate.over(used=0)
 
     def _stopped(self, held: slices.HeldSlice) -> bool:
@@ -186,27 +217,27 @@ class _Worker:
     def _send(self, held: slices.HeldSlice, end: int) -> None:
         assert self._message is not None  # work() asks
         ids = held.ids[held.done : end]
-        rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
+        rows = self._rows(held, ids)
         results = Results()
         sorted_ = self._gate.sort(ids, rows, waited_for=held.hold_reason, now=self._clock())
         for outcome, some in sorted_.outcomes.items():
             results.add(Outcome(outcome), some)
         outgoing = list(self._outgoing(sorted_.free, rows, results))
-        begun = time.perf_counter()
+        begun, taken = time.perf_counter(), 0.0
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
         if deliveries:
             taken = time.perf_counter() - begun
             self._batch = next_batch(sent=len(deliveries), seconds=taken)
-            self._note_pace(taken)
         for delivery in deliveries:
             results.take(delivery, may_retry=held.attempt < len(slices.BACK_OFF))
             self._refusals.note(delivery)
-        if Outcome.SUCCESS.value in results.outcomes:
-            breaker.reached(run=self._run)
         sent = [one for outcome in (Outcome.SUCCESS, Outcome.UNKNOWN) for one in results.outcomes.get(outcome, [])]
         moved = [*results.deferred, *(one for hold in sorted_.holds for one in hold.ids)]
         self._finish(held, end, results, holds=sorted_.holds, settle=self._gate.settlement(sent=sent, moved=moved))
         self._gate.over(used=len(outgoing))
+        if Outcome.SUCCESS.value in results.outcomes:
+            breaker.reached(run=self._run)
+        self._note_pace(taken)
 
     def _note_pace(self, seconds: float) -> None:
         is_slow = seconds > _SLOW_SECONDS

@@ -90,6 +90,7 @@ def crew(tmp_path: Path, server: ScriptedServer, settings: Any) -> Iterator[Crew
         "REDIS_URL": urlunsplit(broker),
         "EMAIL_URL": f"smtp://127.0.0.1:{server.port}",
         "SEND_LEASE_SECONDS": "2",
+        "SEND_COME_BACK_SECONDS": "0",
         "PABAL_VAR": str(tmp_path),
     }
     made = Crew(tmp_path, environment)
