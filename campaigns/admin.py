@@ -17,6 +17,7 @@ from campaigns.models import (
     RunExclusion,
     Slice,
     SliceOutcome,
+    SliceRefusal,
     TotalUse,
     Treatment,
     WarmUpDay,
@@ -150,3 +151,14 @@ class WarmUpDayAdmin(OperatorAdmin):
     list_display = ("project", "date", "used")
     list_select_related = ("project",)
     date_hierarchy = "date"
+
+
+@admin.register(SliceRefusal)
+class SliceRefusalAdmin(OperatorAdmin):
+    list_display = ("slice", "run", "refusal", "total")
+    list_filter = ("refusal",)
+    list_select_related = ("slice", "run")
+    search_fields = ("=run__public_id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("slice__ids", "run__audience")

@@ -357,3 +357,22 @@ class WarmUpDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.date}: {self.used}"
+
+
+class SliceRefusal(models.Model):
+    """How many of a slice's ids were refused for a reason of one kind (``messaging.delivery.refusals``).
+
+    Grows with the outcomes, in the same transaction.
+    """
+
+    slice = models.ForeignKey(Slice, models.CASCADE, related_name="refusals")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="+", db_index=False)
+    refusal = models.CharField(max_length=9)
+    total = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slice", "refusal"], name="slice_refusal_once")]
+        indexes = [models.Index(fields=["run", "refusal"], name="slice_refusal_by_run")]
+
+    def __str__(self) -> str:
+        return f"{self.slice_id} {self.refusal}: {self.total}"

@@ -14,10 +14,21 @@ from django.utils.translation import gettext as _
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
 from campaigns import treatments
-from campaigns.models import Campaign, CampaignState, ExclusionReason, Outcome, Run, RunExclusion, RunState, SliceOutcome
+from campaigns.models import (
+    Campaign,
+    CampaignState,
+    ExclusionReason,
+    Outcome,
+    Run,
+    RunExclusion,
+    RunState,
+    SliceOutcome,
+    SliceRefusal,
+)
 from campaigns.sending.message import content_of
 from core.audience import Audience
 from endpoints.queries import endpoint_rows
+from messaging.delivery import refusals
 from messaging.rendering import TemplateError, compile_content
 from projects.models import Project
 from segments.models import Segment
@@ -60,6 +71,7 @@ class Summary:
     tiles: list[Tile]
     excluded: list[ReasonLine]
     failed: list[ReasonLine]
+    refused: list[ReasonLine]  # what mail servers refused them for; no people behind these
     targeted: int
     attempted: int
     frozen: int
@@ -130,7 +142,7 @@ def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, li
 
 
 def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
-    """The numbers and the newest runs. Six queries, however many runs there are."""
+    """The numbers and the newest runs. Seven queries at most, however many runs there are."""
     runs = list(
         campaign.runs.exclude(state=RunState.PENDING, frozen=0)
         .defer("audience", "content")
@@ -161,6 +173,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
             for key in sorted(outcomes)
             if key != Outcome.SUCCESS and outcomes[key]
         ],
+        refused=_refused(ids) if outcomes[Outcome.FAILURE_PERMANENT] or outcomes[Outcome.TRANSIENT_FAILURE] else [],
         targeted=targeted,
         attempted=attempted,
         frozen=frozen,
@@ -177,6 +190,16 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
         is_live=len(finished) < len(runs) or campaign.state in ("SCHEDULED", "EXECUTING"),
         adds_up=all(run.failure is None for run in runs) and targeted == frozen + sum(excluded.values()),
     )
+
+
+def _refused(run_ids: Sequence[int]) -> list[ReasonLine]:
+    found = (
+        SliceRefusal.objects.filter(run_id__in=run_ids)
+        .values_list("refusal")
+        .annotate(sum=Sum("total"))
+        .order_by("-sum", "refusal")
+    )
+    return [ReasonLine(key, str(refusals.LABELS[refusals.RefusalClass(key)]), total) for key, total in found]
 
 
 def _rate(part: int, whole: int) -> float | None:

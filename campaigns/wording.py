@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from analytics.models import EventKind, HitClass
 from campaigns import schedule, treatments
 from campaigns.models import Campaign, Outcome, Run
+from messaging.delivery.refusals import LABELS, RefusalClass
 from projects import zones
 
 
@@ -136,6 +137,8 @@ def event_note(kind: EventKind, hit_class: HitClass, data: dict[str, Any]) -> st
     status = data.get("status")
     if kind == EventKind.CAMPAIGN_SEND and status in Outcome.values:
         parts.append(str(Outcome(status).label))
+    if data.get("class") in RefusalClass.__members__:
+        parts.append(str(LABELS[RefusalClass(data["class"])]))
     parts += [str(data[name]) for name in ("reply", "link") if data.get(name)]
     if hit_class == HitClass.PROXY:
         parts.append(_("by a mail provider's proxy"))

@@ -13,6 +13,7 @@ from analytics.events import EventBlock, EventRow
 from analytics.models import EventKind, SourceKind
 from campaigns.models import Outcome, Run
 from messaging.delivery import Delivery, DeliveryStatus
+from messaging.delivery.refusals import classify
 
 _OF_A_SUCCESS = (EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED)  # a 250 over SMTP is both
 _OUTCOMES = {
@@ -20,6 +21,7 @@ _OUTCOMES = {
     DeliveryStatus.FAILURE_PERMANENT: Outcome.FAILURE_PERMANENT,
     DeliveryStatus.UNKNOWN: Outcome.UNKNOWN,
 }
+_REFUSED = frozenset({Outcome.FAILURE_PERMANENT, Outcome.TRANSIENT_FAILURE})
 
 
 @dataclass(slots=True)
@@ -43,6 +45,12 @@ class Results:
         if outcome is not Outcome.SUCCESS and delivery.reply:
             self._told.append((delivery, outcome))
 
+    def refusals(self) -> dict[str, int]:
+        """How many were refused for a reason of each kind."""
+        return collections.Counter(
+            classify(code=delivery.code, reply=delivery.reply).value for delivery, outcome in self._told if outcome in _REFUSED
+        )
+
     def events(self, *, run: Run, now: datetime.datetime) -> tuple[list[EventRow], list[EventBlock]]:
         """A campaign's send for each outcome, and what it means for the mail."""
         common: dict[str, Any] = {
@@ -53,6 +61,8 @@ class Results:
         blocks: list[EventBlock] = []
         for delivery, outcome in self._told:
             reply = {"code": delivery.code, "reply": delivery.reply}
+            if outcome in _REFUSED:
+                reply["class"] = classify(code=delivery.code, reply=delivery.reply).value
             one = common | {"endpoint_id": delivery.endpoint_id}
             rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.CAMPAIGN_SEND, data={"status": outcome.value} | reply, **one))
             if outcome is Outcome.FAILURE_PERMANENT:

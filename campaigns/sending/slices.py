@@ -63,6 +63,10 @@ _OUTCOME = """
     INSERT INTO campaigns_sliceoutcome AS o (slice_id, run_id, outcome, members, total) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (slice_id, outcome) DO UPDATE SET members = excluded.members, total = excluded.total
 """
+_REFUSAL = """
+    INSERT INTO campaigns_slicerefusal AS r (slice_id, run_id, refusal, total) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (slice_id, refusal) DO UPDATE SET total = r.total + excluded.total
+"""
 
 
 class LeaseLost(Exception):
@@ -161,6 +165,7 @@ def finish(
     deferred: Sequence[int],
     events: Sequence[EventRow],
     blocks: Sequence[EventBlock] = (),
+    refusals: Mapping[str, int] | None = None,
     now: datetime.datetime,
     holds: Sequence[Hold] = (),
     settle: Callable[[], None] | None = None,
@@ -169,6 +174,7 @@ def finish(
 
     ``outcomes``, ``deferred`` and ``holds`` together are the ids between done and end. Deferred ones move to a retry slice, held
     ones to slices that wait and are no further attempt. ``settle`` gives back what was reserved and not used.
+    ``refusals``: how many of the outcomes are refusals for a reason of each kind.
     """
     state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
     given = [end, state, lease_until(now), held.id, held.epoch, held.done, end]
@@ -183,6 +189,8 @@ def finish(
         together = Together()
         for outcome, members in grown.items():
             together.execute_again(_OUTCOME, [held.id, held.run_id, outcome, bytes(members), len(members)], rows=1)
+        for refusal, total in sorted((refusals or {}).items()):
+            together.execute_again(_REFUSAL, [held.id, held.run_id, refusal, total], rows=1)
         if deferred:
             until = now + BACK_OFF[held.attempt]
             _defer(held, [Hold(deferred, until, HoldReason.RETRY)], now, attempt=held.attempt + 1)

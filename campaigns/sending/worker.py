@@ -272,6 +272,7 @@ class _Worker:
         """Commit what happened. While the database is away the outcomes are kept here and nothing more is sent."""
         now = self._clock()
         events, blocks = results.events(run=self._run, now=now)
+        refusals = results.refusals()
         while True:
             try:
                 slices.finish(
@@ -281,6 +282,7 @@ class _Worker:
                     deferred=results.deferred,
                     events=events,
                     blocks=blocks,
+                    refusals=refusals,
                     now=now,
                     holds=holds,
                     settle=settle,

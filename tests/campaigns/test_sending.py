@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from analytics import queries as analytics_queries
+from campaigns import queries
 from campaigns.models import CampaignState, Outcome, Run, RunExclusion, RunState, Slice, SliceOutcome, Treatment
 from campaigns.sending import freezing, slices, worker
 from campaigns.services import launch, occurrences
@@ -429,3 +430,46 @@ def test_crashes_between_every_two_statements_send_nothing_twice() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_refusals_are_counted_by_what_they_are_about() -> None:
+    said = iter([
+        ("550", "5.1.1 No such user"), ("550", "5.1.1 No such user"), ("554", "5.7.1 DAS51: Your mail is blocked by anti-spam system."),
+        ("552", "5.2.2 mailbox full"), ("250", "ok"),
+    ])  # fmt: skip
+
+    class Refusing(RecordingTransport):
+        def send_batch(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
+            found = []
+            for message in messages:
+                code, reply = next(said)
+                status = DeliveryStatus.SUCCESS if code == "250" else DeliveryStatus.FAILURE_PERMANENT
+                found.append(Delivery(message.endpoint_id, status, code, reply))
+            return found
+
+    clock = Clock()
+    run = launched(5, clock=clock)
+
+    send(run, Refusing(), clock)
+
+    assert outcomes(run) == {"FAILURE_PERMANENT": 4, "SUCCESS": 1}
+    summary = queries.campaign_summary(campaign=run.campaign)
+    assert [(line.what, line.total) for line in summary.refused] == [("HARD", 2), ("POLICY", 1), ("SOFT", 1)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data->>'class' FROM analytics_event WHERE run_id = %s AND kind = 13 ORDER BY 1", [run.pk])
+        assert cursor.fetchall() == [("HARD",), ("HARD",), ("POLICY",), ("SOFT",)]
+
+
+@pytest.mark.django_db
+def test_a_refusal_for_now_is_counted_once_when_it_is_given_up() -> None:
+    clock = Clock()
+    transport = RecordingTransport(lambda _message: DeliveryStatus.DEFERRED)
+    run = launched(3, clock=clock)
+
+    for wait in (0, 61, 301, 901, 3601, 4 * 3600 + 1):
+        clock.pass_(seconds=wait)
+        send(run, transport, clock)
+
+    assert outcomes(run) == {"TRANSIENT_FAILURE": 3}
+    assert [line.total for line in queries.campaign_summary(campaign=run.campaign).refused] == [3]
