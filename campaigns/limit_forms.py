@@ -49,6 +49,13 @@ class LimitsForm(StyledForm):
         help_text=_("Evenly, from the start of each run on."),
     )  # fmt: skip
 
+    def __init__(self, *args: Any, of_treatment: bool = False, **kwargs: Any) -> None:
+        """``of_treatment``: of one that is not the first. It has a quiet time of its own; what counts is the campaign's."""
+        super().__init__(*args, **kwargs)
+        self.of_treatment = of_treatment
+        for name in ("daily", "total", "per_second", "minutes") if of_treatment else ():
+            del self.fields[name]
+
     @property
     def is_used(self) -> bool:
         """Whether there is anything in it to be seen, or to be mended."""
@@ -76,7 +83,7 @@ class LimitsForm(StyledForm):
             "Daily": values["daily"], "Total": values["total"], "MessagesPerSecond": values["per_second"],
             "MaximumDuration": round(values["minutes"] * _MINUTE) if values["minutes"] else None,
         }  # fmt: skip
-        kept = {name: value for name, value in (stored or {}).items() if name not in BOUNDS}
+        kept = {name: value for name, value in _mapping(stored).items() if name not in BOUNDS}
         return kept | {name: value for name, value in found.items() if value is not None} or None
 
     def quiet_time(self) -> dict[str, str] | None:
@@ -87,7 +94,10 @@ class LimitsForm(StyledForm):
     def pabal(self) -> dict[str, Any]:
         """Our members beside them; None takes one away."""
         mode = self.cleaned_data["quiet_mode"] or "HOLD"
-        return {"QuietTimeMode": mode if self.quiet_time() else None, "SpreadHours": self.cleaned_data.get("spread_hours")}
+        hours = self.cleaned_data.get("spread_hours")
+        if self.of_treatment:  # empty is an answer: not the first treatment's hours
+            hours = hours or 0
+        return {"QuietTimeMode": mode if self.quiet_time() else None, "SpreadHours": hours}
 
 
 class SendingSettingsForm(LimitsForm):
@@ -165,8 +175,13 @@ class SendingSettingsForm(LimitsForm):
 
 def limits_initial(document: Mapping[str, Any]) -> dict[str, Any]:
     """A campaign's stored limits as the form's values."""
-    quiet = (document.get("Schedule") or {}).get("QuietTime") or {}
-    return _initial(document.get("Limits") or {}, quiet, document.get("Pabal") or {})
+    quiet = _mapping(_mapping(document.get("Schedule")).get("QuietTime"))
+    return _initial(_mapping(document.get("Limits")), quiet, _mapping(document.get("Pabal")))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Nothing, where a document that came another way has something else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def settings_initial(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import time
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from campaigns.limits import caps, turns
+from campaigns.limits import caps
 from campaigns.models import Run, RunState
-from campaigns.sending import freezing, worker
+from campaigns.sending import freezing, lending, worker
 from campaigns.services import occurrences, winners
 from core import clock
 
@@ -55,19 +55,13 @@ def freeze_run(run_id: int) -> None:
 
 
 @shared_task(name="campaigns.send_run")
-def send_run(run_id: int, is_next_turn: bool = False) -> None:
-    """``is_next_turn``: the one message that a worker which gave way left behind for the run."""
-    if is_next_turn:
-        turns.begin(run_id=run_id)
-    elif turns.is_awaited(run_id=run_id):
-        return
+def send_run(run_id: int) -> None:
     owner = f"{socket.gethostname()}:{os.getpid()}"
     turn = _Turn(run_id)
-    gave_way = worker.send_run(
-        run_id=run_id, owner=owner, clock=clock.now, should_stop=turn.is_over, others_wait=turns.others_wait
-    )
-    if (gave_way or turn.has_passed_on) and turns.leave(run_id=run_id):
-        send_run.delay(run_id, is_next_turn=True)  # behind those that wait
+    lender = lending.Lender(run_id=run_id, owner=owner, clock=clock.now, should_stop=_stopping.is_set, lent=turn.extend)
+    worker.send_run(run_id=run_id, owner=owner, clock=clock.now, should_stop=turn.is_over, while_waiting=lender)
+    if turn.has_passed_on:
+        send_run.delay(run_id)  # behind those that wait
 
 
 class _Turn:
@@ -77,6 +71,10 @@ class _Turn:
         self._run_id = run_id
         self._end = time.monotonic() + _TURN_SECONDS
         self.has_passed_on = False
+
+    def extend(self) -> None:
+        """The run needs the worker only now and then, and others have it meanwhile: it stays."""
+        self._end = time.monotonic() + _TURN_SECONDS
 
     def is_over(self) -> bool:
         if _stopping.is_set() or self.has_passed_on:

@@ -12,7 +12,7 @@ from campaigns.limits.document import (
     rules_of,
     with_defaults,
 )
-from campaigns.limits.gate import Gate, GiveWay, MustWait
+from campaigns.limits.gate import Gate, MustWait, Stopped, nap
 from campaigns.limits.holds import Hold
 from campaigns.limits.quiet import QuietTime
 from campaigns.limits.spread import Spread
@@ -22,15 +22,16 @@ from campaigns.limits.wording import duration, sentences
 __all__ = [
     "CampaignLimits",
     "Gate",
-    "GiveWay",
     "Hold",
     "LimitsRefused",
     "MustWait",
     "ProjectRules",
     "QuietTime",
     "Spread",
+    "Stopped",
     "WaitingLine",
     "duration",
+    "nap",
     "parse_limits",
     "parse_rules",
     "rules_of",

@@ -10,8 +10,9 @@ import collections
 import datetime
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 
@@ -21,7 +22,7 @@ from campaigns.limits.holds import Hold
 from campaigns.models import HoldReason, Outcome, Run
 from endpoints.queries import EndpointRow
 
-_NAP = 0.1  # seconds between two looks at a bucket that is empty, and at whether others wait for this worker
+_NAP = 0.1  # seconds between two looks at a bucket that is empty
 _REDIS_PAUSE = datetime.timedelta(seconds=5)  # before Redis is asked again
 
 _log = logging.getLogger(__name__)
@@ -36,8 +37,13 @@ class MustWait(Exception):
         self.reason = reason
 
 
-class GiveWay(Exception):
-    """The bucket is empty and others wait for this worker: it should come again soon."""
+class Stopped(Exception):
+    """The worker was told to stop while it waited for the rate."""
+
+
+def nap(seconds: float) -> None:
+    """What a worker does while it waits, unless it has something better to do."""
+    time.sleep(min(seconds, _NAP))
 
 
 @dataclass(slots=True)
@@ -64,17 +70,25 @@ class Sorted:
 
 
 class Gate:
-    """One for each worker on a run. ``others_wait`` says whether the worker has something else to do."""
+    """One for each worker on a run. ``document``: the campaign's, as it holds for the run's treatment.
+
+    ``while_waiting`` is what the worker does for some seconds when the rate allows nothing.
+    """
 
     def __init__(
-        self, *, run: Run, should_stop: Callable[[], bool] = lambda: False, others_wait: Callable[[], bool] = lambda: False
+        self,
+        *,
+        run: Run,
+        document: Mapping[str, Any],
+        should_stop: Callable[[], bool] = lambda: False,
+        while_waiting: Callable[[float], None] = nap,
     ) -> None:
         self._run = run
-        self._limits = parse_limits(run.campaign.document)
+        self._limits = parse_limits(document)
         self._rules = rules_of(run.project)
         self._rates = domains.by_domain(self._rules.rates)
         self._should_stop = should_stop
-        self._others_wait = others_wait
+        self._while_waiting = while_waiting
         self._taken: _Taken | None = None
         self._tokens = 0
 
@@ -86,7 +100,7 @@ class Gate:
     # -- before the intent -----------------------------------------------------------------------------------------------
 
     def take(self, wanted: int, *, now: datetime.datetime) -> int:
-        """How many of ``wanted`` may be intended now, one at least. Raises ``GiveWay`` and ``MustWait``."""
+        """How many of ``wanted`` may be intended now, one at least. Raises ``Stopped`` and ``MustWait``."""
         wanted = self._within_warm_up(wanted, now)
         self._tokens = 0
         if self._limits.per_second is None:
@@ -99,9 +113,9 @@ class Gate:
             if granted.count:
                 self._tokens = granted.count
                 return granted.count
-            if self._should_stop() or self._others_wait():
-                raise GiveWay
-            time.sleep(min(granted.wait, _NAP))
+            if self._should_stop():
+                raise Stopped
+            self._while_waiting(granted.wait)
 
     def _within_warm_up(self, wanted: int, now: datetime.datetime) -> int:
         if self._rules.warm_up is None:
@@ -236,7 +250,7 @@ class Gate:
         Limits.Total counts, as Pinpoint's did, and Limits.Daily does not.
         """
         taken = self._taken
-        if taken is None:
+        if taken is None or not (taken.total or taken.project_daily or taken.daily or taken.warm_up):
             return None
         kept = set(sent)
         targeted = taken.total - set(moved)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.limits.document import CampaignLimits, ProjectRules
+from campaigns.limits.document import CampaignLimits, LimitsRefused, ProjectRules, parse_limits, rules_of
 from campaigns.limits.warm_up import today
+from projects.models import Project
+
+_LONG = 60  # seconds that are worth a word
 
 
-def sentences(limits: CampaignLimits, rules: ProjectRules, *, now: datetime.datetime) -> list[str]:
-    """What limits a campaign: its own, then the project's rules."""
-    return [*_own(limits), *_rules(rules, now)]
+def sentences(document: Mapping[str, Any], *, project: Project, now: datetime.datetime, people: int | None = None) -> list[str]:
+    """What limits the campaign of a document: its own limits, then the project's rules; none where they can't be read.
+
+    ``people``: how many it would go to, to say how long that takes. One query.
+    """
+    try:
+        return [*_own(parse_limits(document), people), *_rules(rules_of(project), now)]
+    except LimitsRefused:
+        return []  # the review says it
 
 
-def _own(limits: CampaignLimits) -> Iterator[str]:
+def _own(limits: CampaignLimits, people: int | None) -> Iterator[str]:
     if limits.quiet:
         hours = {"start": f"{limits.quiet.start:%H:%M}", "end": f"{limits.quiet.end:%H:%M}"}
         if limits.holds_quiet:
@@ -38,9 +48,12 @@ def _own(limits: CampaignLimits) -> Iterator[str]:
             limits.total,
         ) % {"count": limits.total}
     if limits.per_second:
-        yield ngettext("At most %(count)s message a second.", "At most %(count)s messages a second.", limits.per_second) % {
-            "count": number_format(limits.per_second, force_grouping=True)
-        }
+        rate = ngettext("At most %(count)s message a second.", "At most %(count)s messages a second.", limits.per_second)
+        text = rate % {"count": number_format(limits.per_second, force_grouping=True)}
+        seconds = (people or 0) // limits.per_second
+        if seconds >= _LONG:
+            text += " " + _("That takes about %(duration)s.") % {"duration": duration(datetime.timedelta(minutes=seconds // 60))}
+        yield text
     if limits.spread:
         hours_ = int(limits.spread.total_seconds() // 3600)
         yield ngettext("Spread over %(hours)s hour.", "Spread over %(hours)s hours.", hours_) % {"hours": hours_}

@@ -115,7 +115,8 @@ def content_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(run: Run, frozen: Frozen, *, state: str) -> None:
-    limited = limits.parse_limits(run.campaign.document)
+    document = treatments.definition(run.campaign.document, run.treatment)
+    limited = limits.parse_limits(document)
     spread = limits.Spread(start=run.due_at, duration=limited.spread, total=len(frozen.audience), largest=SLICE_SIZE)
     Slice.objects.bulk_create(
         (
@@ -135,7 +136,7 @@ def _write(run: Run, frozen: Frozen, *, state: str) -> None:
         audience=frozen.audience,
         frozen=len(frozen.audience),
         targeted=frozen.targeted,
-        content=content_of(treatments.definition(run.campaign.document, run.treatment)),
+        content=content_of(document),
         expires_at=run.due_at + limited.maximum_duration if limited.maximum_duration else None,
         lease_until=None,
     )

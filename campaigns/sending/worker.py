@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q
 
 from analytics.links import LinkContext, run_links
-from campaigns import limits
+from campaigns import limits, treatments
 from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
 from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
@@ -41,35 +41,33 @@ def send_run(
     clock: Clock,
     transport: Transport | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-    others_wait: Callable[[], bool] = lambda: False,
-) -> bool:
+    while_waiting: Callable[[float], None] = limits.nap,
+) -> None:
     """Work on a run until it has no free slice, then complete it if nothing is open. Any number of workers may do so at once.
 
-    True: the run's rate allowed nothing more and ``others_wait`` for this worker; it should come back to the run soon.
+    ``while_waiting`` is called, with seconds, when the run's rate allows nothing for so long.
     """
     run = Run.objects.select_related("campaign", "project").get(pk=run_id)
     if run.state not in (RunState.RUNNING, RunState.CANCELLED) or _is_resting(run, clock()):
-        return False
-    gate = limits.Gate(run=run, should_stop=should_stop, others_wait=others_wait)
+        return
+    document = treatments.definition(run.campaign.document, run.treatment)
+    gate = limits.Gate(run=run, document=document, should_stop=should_stop, while_waiting=while_waiting)
     worker = _Worker(run, clock, transport or transport_for(project=run.project, sender=sender_of(run)), should_stop, gate)
     try:
         while not should_stop():
             if _has_its_worker(run, clock()):
-                return False
+                return
             held = slices.claim(run_id=run_id, owner=owner, now=clock(), is_over=worker.is_over())
             if held is None:
                 complete_run(run_id=run_id, now=clock())
-                return False
+                return
             with _heartbeat(held, clock), contextlib.suppress(slices.LeaseLost):
                 if not worker.work(held):
-                    return False
+                    return
             gate.refresh()
-    except limits.GiveWay:
-        return not should_stop()
     finally:
         if transport is None:
             worker.transport.close()
-    return False
 
 
 def runs_with_work(*, now: datetime.datetime) -> list[int]:
@@ -131,13 +129,19 @@ class _Worker:
             except limits.MustWait as wait:
                 slices.release(held=held, not_before=wait.until, reason=wait.reason)
                 return wait.reason != HoldReason.REDIS
-            except limits.GiveWay:
+            except limits.Stopped:
                 slices.release(held=held)
-                raise
+                return False
             try:
                 self._send(held, held.intent)
-            except (TransportDown, limits.MustWait) as down:
-                self._take_back(held, down)
+            except TransportDown as down:
+                now = self._clock()
+                self._take_back(held, now + breaker.PAUSE, HoldReason.SERVER, down)
+                if not isinstance(down, TransportBusy):  # a server that is only busy has nothing wrong
+                    breaker.could_not_reach(run=self._run, reason=str(down), now=now)
+                return False
+            except limits.MustWait as wait:
+                self._take_back(held, wait.until, wait.reason, wait)
                 return False
             self._refusals.pause_if_many(now=self._clock())  # the next intent sees it
         return True
@@ -182,22 +186,18 @@ class _Worker:
             except (OperationalError, InterfaceError) as error:
                 self._wait_for_database(held, error)
 
-    def _take_back(self, held: slices.HeldSlice, down: TransportDown | limits.MustWait) -> None:
+    def _take_back(
+        self, held: slices.HeldSlice, not_before: datetime.datetime, reason: HoldReason, why: TransportDown | limits.MustWait
+    ) -> None:
         """Nothing of the small batch was begun."""
-        _log.warning("run %s: %s", self._run.public_id, down)
+        _log.warning("run %s: %s", self._run.public_id, why)
         settle = self._gate.settlement(sent=(), moved=held.ids[held.done : held.intent])
-        now = self._clock()
-        until, reason = (
-            (down.until, down.reason) if isinstance(down, limits.MustWait) else (now + breaker.PAUSE, HoldReason.SERVER)
-        )
         while True:
             try:
-                slices.take_back(held=held, not_before=until, reason=reason, settle=settle)
+                slices.take_back(held=held, not_before=not_before, reason=reason, settle=settle)
                 break
             except (OperationalError, InterfaceError) as error:
                 self._wait_for_database(held, error)
-        if not isinstance(down, TransportBusy | limits.MustWait):  # a server that is only busy has nothing wrong
-            breaker.could_not_reach(run=self._run, reason=str(down), now=now)
         self._gate.over(used=0)
 
     def _stopped(self, held: slices.HeldSlice) -> bool:

@@ -67,9 +67,7 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
     plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or clock.now())
     context["sentence"] = wording.sentence(plan)
     context["moments"] = _coming(campaign, plan)
-    context["limits"] = limits.sentences(
-        limits.parse_limits(campaign.document), limits.rules_of(campaign.project), now=clock.now()
-    )
+    context["limits"] = limits.sentences(campaign.document, project=campaign.project, now=clock.now())
     return render(request, "campaigns/show.html", context)
 
 

@@ -305,7 +305,10 @@ def _tested(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     initial = forms.schedule_initial(campaign.document, access.project.time_zone)
     form = forms.ScheduleForm(request.POST or None, initial=initial)
-    limits_form = limit_forms.LimitsForm(request.POST or None, initial=limit_forms.limits_initial(campaign.document))
+    limits_form = limit_forms.LimitsForm(
+        request.POST or None, initial=limit_forms.limits_initial(campaign.document),
+        of_treatment=bool(treatment_pages.number_of(request, campaign, "schedule")),
+    )  # fmt: skip
     said: dict[str, Any] | None = {}
     document = campaign.document
     if form.is_valid() & limits_form.is_valid():
@@ -326,10 +329,9 @@ def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpR
 def _schedule_part(campaign: Campaign, form: forms.ScheduleForm, limits_form: limit_forms.LimitsForm) -> parts.Part:
     stored, pabal = form.schedule_document()
     quiet = limits_form.quiet_time()
-    members = {
-        "Schedule": stored | ({"QuietTime": quiet} if quiet else {}),
-        "Limits": limits_form.limits(stored=campaign.document.get("Limits")),
-    }
+    members: dict[str, Any] = {"Schedule": stored | ({"QuietTime": quiet} if quiet else {})}
+    if not limits_form.of_treatment:
+        members["Limits"] = limits_form.limits(stored=campaign.document.get("Limits"))
     return parts.Part(members=members, pabal=pabal | limits_form.pabal())
 
 
@@ -373,15 +375,17 @@ def list_moments(request: HttpRequest, project_id: str, campaign_id: str) -> Htt
 def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     found = review.findings(campaign=campaign, now=clock.now())
     segment = Segment.objects.filter(project=access.project, public_id=campaign.document.get("SegmentId", "")).first()
+    counts = _counts(campaign)
+    people = counts.eligible if counts else None
     context = {
         "findings": found,
         "has_errors": any(finding.is_error for finding in found),
-        "counts": _counts(campaign),
+        "counts": counts,
         "segment": segment,
         "content": _content(campaign),
         "treatments": treatment_pages.review_lines(campaign),
         "winner": treatment_pages.winner_sentence(campaign),
-        "limits": _limit_sentences(campaign),
+        "limits": limits.sentences(campaign.document, project=access.project, now=clock.now(), people=people),
         "reviewed": {"base": campaign.version, "segment_version": segment.version if segment else ""},
         **_coming(campaign.document, access.project.time_zone),
     }
@@ -392,14 +396,6 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         except Refusal as refusal:
             context["who"] = refusal.message
     return _page(request, campaign, "review", **context)
-
-
-def _limit_sentences(campaign: Campaign) -> list[str]:
-    try:
-        own = limits.parse_limits(campaign.document)
-    except limits.LimitsRefused:
-        return []  # the findings say it
-    return limits.sentences(own, limits.rules_of(campaign.project), now=clock.now())
 
 
 @require_POST

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import limits
+from campaigns import limits, treatments
 from campaigns.models import Campaign
 from campaigns.services import drafts
 from core import clock as clocks
@@ -269,15 +269,40 @@ def test_the_campaign_page_says_who_waits_and_until_when(project: Project) -> No
 
 def test_sentences_say_all_limits(project: Project) -> None:
     rules(project, **STORED)
-    own = limits.parse_limits({"Limits": {"MaximumDuration": 3_661, "Daily": 1, "Total": 2}, "Pabal": {"SpreadHours": 1}})
+    document = {
+        "Limits": {"MaximumDuration": 3_661, "Daily": 1, "Total": 2, "MessagesPerSecond": 1}, "Pabal": {"SpreadHours": 1},
+    }  # fmt: skip
     now = datetime.datetime(2026, 12, 1, 3, tzinfo=datetime.UTC)
 
-    assert limits.sentences(own, limits.rules_of(project), now=now) == [
+    assert limits.sentences(document, project=project, now=now, people=7_200) == [
         "At most 1 message of this campaign to one person in 24 hours.",
         "At most 2 messages to one person over all runs.",
+        "At most 1 message a second. That takes about 2 hours.",
         "Spread over 1 hour.",
         "Each run gives up after 1 hour 1 minute 1 second.",
         "At most 2 messages of all campaigns of the project to one person in 24 hours.",
         "Warm-up: 200 messages of the project today; what exceeds it waits for tomorrow.",
         "Messages a minute to recipient domains: naver.com 600, daum.net 1,200.",
     ]
+    assert limits.sentences({"Limits": [1]}, project=project, now=now) == []
+
+
+def test_each_treatment_of_a_test_of_times_has_its_own_quiet_time_and_the_campaign_its_limits(project: Project) -> None:
+    client = logged_in(project.created_by)
+    own = {"SizePercent": 50, "Schedule": schedule()}
+    campaign = draft(project, Limits={"Daily": 1}, AdditionalTreatments=[own], Pabal={"Varies": "SCHEDULE", "SpreadHours": 3})
+    second = step(project, campaign) + "?treatment=1"
+
+    shown = client.get(second).context["limits_form"]
+    client.post(second, SCHEDULE | {"quiet_start": "22:00", "quiet_end": "07:00", "quiet_mode": "HOLD", "daily": "9"})
+    campaign.refresh_from_db()
+
+    assert "daily" not in shown.fields
+    assert campaign.document["Limits"] == {"Daily": 1}
+    assert "Limits" not in campaign.document["AdditionalTreatments"][0]
+    found = [limits.parse_limits(treatments.definition(campaign.document, number)) for number in (0, 1)]
+    assert [one.daily for one in found] == [1, 1]
+    assert found[0].quiet is None
+    assert found[1].quiet == limits.QuietTime(datetime.time(22), datetime.time(7))
+    assert found[1].holds_quiet
+    assert [one.spread for one in found] == [datetime.timedelta(hours=3), datetime.timedelta(0)]

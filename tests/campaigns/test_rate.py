@@ -17,11 +17,9 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns import tasks
-from campaigns.limits import domains, gate, rate, turns
-from campaigns.models import HoldReason, RunState, Slice
-from campaigns.sending import worker
-from core import clock as clocks
+from campaigns.limits import domains, gate, rate
+from campaigns.models import HoldReason, Run, RunState, Slice
+from campaigns.sending import lending, worker
 from core import redis
 from core.audience import Audience
 from messaging.delivery import Delivery, OutgoingMessage
@@ -131,71 +129,73 @@ def test_two_workers_on_one_campaign_keep_its_rate_together() -> None:
         Slice.objects.create(run=run, number=number, ids=some, size=65)
     together, transports = threading.Barrier(2), [PacedTransport(), PacedTransport()]
 
-    def work(transport: PacedTransport) -> bool:
+    def work(transport: PacedTransport) -> None:
         try:
             together.wait(10)
-            return worker.send_run(run_id=run.pk, owner="t", clock=clock, transport=transport)
+            worker.send_run(run_id=run.pk, owner="t", clock=clock, transport=transport)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        gave_way = [one.result(60) for one in [pool.submit(work, transport) for transport in transports]]
+        for one in [pool.submit(work, transport) for transport in transports]:
+            one.result(60)
 
     at = sorted(transports[0].at + transports[1].at)
-    assert gave_way == [False, False]
     assert outcomes(run) == {"SUCCESS": 260}
     assert max(windows(at, 1.0)) <= 100 * (1 + rate._DEPTH) + 1
     assert at[-1] - at[0] >= (260 - 100 * rate._DEPTH) / 100 * 0.95
 
 
 @pytest.mark.django_db
-def test_a_worker_that_must_wait_gives_way_to_others_and_keeps_nothing() -> None:
-    clock, project, transport = Clock(), make_project(), RecordingTransport()
+def test_a_worker_that_must_wait_is_lent_to_other_runs_and_misses_nothing(settings: Any) -> None:
+    clock, project = Clock(), make_project()
     make_sender(project=project)
-    run = frozen(project, make_members(project=project, count=40), clock, Limits={"MessagesPerSecond": 10})
+    paced = frozen(project, make_members(project=project, count=100), clock, Limits={"MessagesPerSecond": 50})
+    free = frozen(project, make_members(project=project, count=450), clock)
+    other = frozen(project, make_members(project=project, count=20), clock, Limits={"MessagesPerSecond": 20})
+    server, lent = ScriptedServer(), []
+    settings.MAILBOX_HOST, settings.MAILBOX_PORT = "127.0.0.1", server.port
+    own = PacedTransport()
+    lender = lending.Lender(run_id=paced.pk, owner="t", clock=clock, lent=lambda: lent.append(time.monotonic()))
 
-    gave_way = worker.send_run(run_id=run.pk, owner="t", clock=clock, transport=transport, others_wait=lambda: True)
+    worker.send_run(run_id=paced.pk, owner="t", clock=clock, transport=own, while_waiting=lender)
 
-    assert gave_way
-    assert 1 <= len(transport.sent) < 40
-    held = Slice.objects.get(run=run)
-    assert (held.lease_until, held.intent_cursor, held.done_cursor) == (None, len(transport.sent), len(transport.sent))
-    assert worker.runs_with_work(now=clock()) == [run.pk]
-
-
-def test_one_message_for_the_next_turn_is_enough() -> None:
-    assert not turns.is_awaited(run_id=1)
-    assert turns.leave(run_id=1)
-    assert not turns.leave(run_id=1)
-    assert turns.is_awaited(run_id=1)
-    turns.begin(run_id=1)
-    assert not turns.is_awaited(run_id=1)
+    assert (outcomes(paced), outcomes(free), outcomes(other)) == ({"SUCCESS": 100}, {"SUCCESS": 450}, {"SUCCESS": 20})
+    assert len(server.bodies) == 470
+    assert max(windows(own.at, 1.0)) <= 50 * (1 + rate._DEPTH) + 1
+    assert len(lent) >= 2
+    server.close()
 
 
 @pytest.mark.django_db
-def test_a_worker_that_gave_way_leaves_one_message_for_the_next_turn(settings: Any) -> None:
-    server, project = ScriptedServer(), make_project()
-    settings.MAILBOX_HOST, settings.MAILBOX_PORT = "127.0.0.1", server.port
-    clock = Clock()
-    clock.now = clocks.now()
+def test_a_worker_that_waits_stops_when_it_is_told_and_keeps_nothing() -> None:
+    clock, project, transport = Clock(), make_project(), RecordingTransport()
     make_sender(project=project)
-    run = frozen(project, make_members(project=project, count=30), clock, Limits={"MessagesPerSecond": 10})
-    redis.client().delete("sends")
-    redis.client().rpush("sends", "another campaign's message")
+    run = frozen(project, make_members(project=project, count=40), clock, Limits={"MessagesPerSecond": 10})
+    waited: list[float] = []
 
-    tasks.send_run(run.pk)
-    sent = len(server.bodies)
-    tasks.send_run(run.pk)
-    redis.client().lpop("sends")
+    send(run, transport, clock, while_waiting=waited.append, should_stop=lambda: bool(waited))
 
-    assert 1 <= sent < 30
-    assert len(server.bodies) == sent
-    assert redis.client().llen("sends") == 1
-    redis.client().delete("sends")  # a worker takes it; nobody else waits now
-    tasks.send_run(run.pk, is_next_turn=True)
-    assert outcomes(run) == {"SUCCESS": 30}
-    assert not turns.is_awaited(run_id=run.pk)
-    server.close()
+    assert len(transport.sent) == 6
+    held = Slice.objects.get(run=run)
+    assert (held.lease_until, held.intent_cursor, held.done_cursor) == (None, 6, 6)
+    assert worker.runs_with_work(now=clock()) == [run.pk]
+
+
+@pytest.mark.django_db
+def test_a_run_that_cannot_be_sent_is_lent_to_once(caplog: Any) -> None:
+    clock, project = Clock(), make_project()
+    make_sender(project=project)
+    broken = frozen(project, make_members(project=project, count=1), clock)
+    Run.objects.filter(pk=broken.pk).update(content={})
+    lender = lending.Lender(run_id=0, owner="t", clock=clock)
+
+    lender(0.001)
+    lender(0.001)
+
+    assert [record.message for record in caplog.records if "helped out" in record.message] == [
+        f"run {broken.pk} can't be helped out with"
+    ]
 
 
 @pytest.mark.django_db
