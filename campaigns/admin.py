@@ -23,18 +23,18 @@ from campaigns.models import (
     WarmUpDay,
     WinnerTest,
 )
-from campaigns.services import launch, leases
+from campaigns.services import launch, leases, restored
 from core import clock
 from core.operators import OperatorAdmin
 
 
 @admin.register(Campaign)
 class CampaignAdmin(OperatorAdmin):
-    list_display = ("name", "project", "state", "version", "launched_at", "updated_at")
-    list_filter = ("state",)
+    list_display = ("name", "project", "state", "restored_from", "version", "launched_at", "updated_at")
+    list_filter = ("state", ("restored_from", admin.EmptyFieldListFilter))
     list_select_related = ("project",)
     search_fields = ("name", "=public_id", "project__name")
-    actions = ("pause", "resume", "delete")
+    actions = ("pause", "resume", "leave_out", "send_again", "delete")
 
     @admin.action(description=_("Pause"))
     def pause(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
@@ -45,6 +45,16 @@ class CampaignAdmin(OperatorAdmin):
     def resume(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
         actor: Any = request.user
         self.carry_out(request, rows, lambda row: launch.resume_campaign(campaign=row, actor=actor, now=clock.now()))
+
+    @admin.action(description=_("After a restore: go on without those who may have got it"))
+    def leave_out(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: restored.leave_out(campaign=row, actor=actor, now=clock.now()))
+
+    @admin.action(description=_("After a restore: send to those who may have got it, too (they may get it twice)"))
+    def send_again(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: restored.send_again(campaign=row, actor=actor, now=clock.now()))
 
     @admin.action(description=_("Delete: nothing more is sent, the numbers stay"))
     def delete(self, request: HttpRequest, rows: QuerySet[Campaign]) -> None:

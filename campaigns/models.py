@@ -40,6 +40,7 @@ class Campaign(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
     launched_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.JSONField(null=True, blank=True)  # why it was paused by itself: campaigns.sending.breaker
+    restored_from = models.DateTimeField(null=True, blank=True)  # held since a restore: what it sent after this is not known
 
     class Meta:
         indexes = [models.Index(fields=["project", "-id"], name="campaign_by_project")]
@@ -55,6 +56,10 @@ class Campaign(models.Model):
     @property
     def is_paused(self) -> bool:
         return self.state == CampaignState.PAUSED
+
+    @property
+    def is_restored(self) -> bool:
+        return self.restored_from is not None
 
 
 class CampaignVersion(models.Model):
@@ -100,6 +105,7 @@ class WinnerTest(models.Model):
         TIE = "TIE", _("no treatment was better than the others, so the default one was taken")
         NO_DATA = "NO_DATA", _("nobody had reacted yet, so the default one was taken")
         BY_HAND = "BY_HAND", _("chosen by hand")
+        LOST = "LOST", _("given up after a restore: it may have gone to the others already")
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="winner_tests")
     occurrence_at = models.DateTimeField()

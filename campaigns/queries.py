@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Min, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -22,6 +22,7 @@ from campaigns.models import (
     Run,
     RunExclusion,
     RunState,
+    Slice,
     SliceOutcome,
     SliceRefusal,
 )
@@ -30,7 +31,7 @@ from core.audience import Audience
 from endpoints.queries import endpoint_rows
 from messaging.delivery import refusals
 from messaging.rendering import TemplateError, compile_content
-from projects.models import Project
+from projects.models import Installation, Project
 from segments.models import Segment
 from segments.ports import SegmentPin, SegmentUser
 
@@ -188,7 +189,8 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
             for run in runs[:run_limit]
         ],
         is_live=len(finished) < len(runs) or campaign.state in ("SCHEDULED", "EXECUTING"),
-        adds_up=all(run.failure is None for run in runs) and targeted == frozen + sum(excluded.values()),
+        adds_up=all(run.failure is None or run.failure["code"] == "restored" for run in runs)
+        and targeted == frozen + sum(excluded.values()),
     )
 
 
@@ -331,3 +333,28 @@ def is_shared(*, campaign: Campaign, segment: Segment) -> bool:
     """Whether another campaign, whatever its state, goes to the segment, too."""
     pins = [SegmentPin(segment.public_id)]
     return using_segments(project_id=campaign.project_id, pins=pins).exclude(pk=campaign.pk).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """What is not known of a campaign that was restored: how many may have got it, and whether a whole occurrence may be lacking."""
+
+    since: datetime.datetime
+    people: int
+    missed_at: datetime.datetime | None  # came due after the backup: nothing is known of this run
+    is_freezing: bool  # a run whose audience was being computed: nobody knows whom it went to
+
+
+def in_doubt(*, campaign: Campaign) -> InDoubt | None:
+    """None for a campaign that is not held since a restore."""
+    if campaign.restored_from is None:
+        return None
+    restored_at = Installation.objects.values_list("restored_at", flat=True).get(singleton=True)
+    waiting = Slice.objects.filter(
+        Q(run__state=RunState.RUNNING) | Q(run__state=RunState.PENDING, run__due_at__lte=restored_at),
+        Q(not_before=None) | Q(not_before__lte=restored_at), run__campaign=campaign, state=Slice.State.OPEN,
+    )  # fmt: skip
+    people = waiting.aggregate(people=Sum(F("size") - F("done_cursor")))["people"] or 0
+    missed = campaign.treatments.filter(next_run_at__lte=restored_at).aggregate(at=Min("next_run_at"))["at"]
+    is_freezing = campaign.runs.filter(state=RunState.FREEZING).exists()
+    return InDoubt(since=campaign.restored_from, people=people, missed_at=missed, is_freezing=is_freezing)

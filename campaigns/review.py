@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -21,6 +22,7 @@ from endpoints import catalogue
 from endpoints.models import AttributeKind
 from messaging import queries as messaging_queries
 from messaging.rendering import MessageContent, TemplateError, compile_content, find_warnings
+from projects.models import Installation
 from segments import queries as segment_queries
 from segments.models import Segment
 
@@ -46,7 +48,7 @@ class Finding:
 
 def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
     """Everything to say about a campaign, errors first."""
-    found = [*_segment(campaign, now), *_treatments(campaign)]
+    found = [*_restored(campaign), *_segment(campaign, now), *_treatments(campaign)]
     for number in treatments.numbers(campaign.document):
         found += _of_treatment(campaign, number, now)
     return sorted(found, key=lambda finding: not finding.is_error)
@@ -118,6 +120,19 @@ def _error(code: str, message: str, step: str) -> Finding:
 
 def _warning(code: str, message: str, step: str) -> Finding:
     return Finding(is_error=False, code=code, message=message, step=step)
+
+
+def _restored(campaign: Campaign) -> Iterator[Finding]:
+    """A draft of a backup may have been launched, and sent, between the backup and the loss."""
+    since = Installation.objects.filter(restored_from__gte=campaign.updated_at).values_list("restored_from", flat=True).first()
+    if since is not None:
+        at = date_format(timezone.localtime(since), "Y-m-d H:i")
+        yield _warning(
+            "restored",
+            _("This draft is from a backup of %(time)s. If it was launched after that, launching it sends it once more.")
+            % {"time": at},
+            "name",
+        )
 
 
 def _segment(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:

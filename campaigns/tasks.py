@@ -13,7 +13,7 @@ from celery.signals import worker_shutting_down
 from campaigns.limits import caps
 from campaigns.models import Run, RunState
 from campaigns.sending import freezing, lending, worker
-from campaigns.services import occurrences, winners
+from campaigns.services import occurrences, restoring, winners
 from core import clock
 
 _OPEN_AT_ONCE = 4  # messages a tick puts out for one run: as many workers may join in
@@ -39,6 +39,8 @@ def tick_due() -> None:
 def tick_runs() -> None:
     """Runs whose messages were lost, whose worker died, or whose hour has come."""
     now = clock.now()
+    if restoring.hold_if_restored(now=now):
+        return
     for run_id in Run.objects.filter(state=RunState.FREEZING).values_list("pk", flat=True):
         freeze_run.delay(run_id)
     freezing.start_waves(now=now)
@@ -56,6 +58,7 @@ def freeze_run(run_id: int) -> None:
 
 @shared_task(name="campaigns.send_run")
 def send_run(run_id: int) -> None:
+    restoring.hold_if_restored(now=clock.now())
     owner = f"{socket.gethostname()}:{os.getpid()}"
     turn = _Turn(run_id)
     lender = lending.Lender(run_id=run_id, owner=owner, clock=clock.now, should_stop=_stopping.is_set, lent=turn.extend)

@@ -22,6 +22,7 @@ urlpatterns = [
     path(_ONE + "launch/", wizard.launch_campaign, name="launch-campaign"),
     path(_ONE + "pause/", pages.pause_campaign, name="pause-campaign"),
     path(_ONE + "resume/", pages.resume_campaign, name="resume-campaign"),
+    path(_ONE + "restored/", pages.decide_restored, name="decide-restored"),
     path(_ONE + "delete/", pages.delete_campaign, name="delete-campaign"),
     path(_ONE + "duplicate/", pages.duplicate_campaign, name="duplicate-campaign"),
     path(_ONE + "people/<str:what>/", pages.list_people, name="list-people"),

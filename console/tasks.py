@@ -6,6 +6,7 @@ from celery import shared_task
 
 from console.health import checking
 from core import clock
+from projects.services import installation
 
 _EXPIRES_SECONDS = 25  # of a message that the tick would repeat
 
@@ -19,6 +20,7 @@ def check_invariant(check_id: int) -> None:
 def tick_checks() -> None:
     """Checks that are asked for, and each invariant once a day."""
     now = clock.now()
+    installation.note_alive(now=now)
     checking.ask_for_old_ones(now=now)
     for check_id in checking.due_checks(now=now):
         check_invariant.apply_async((check_id,), expires=_EXPIRES_SECONDS)

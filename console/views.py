@@ -43,7 +43,13 @@ def show_health(request: HttpRequest) -> HttpResponse:
         "backlogs": status.backlogs(now=now), "leases": status.leases(now=now),
     }  # fmt: skip
     levels = {name: status.worst(lines) for name, lines in parts.items()}
-    context = {**parts, "levels": levels, "broken": status.broken(), "is_asked": checking.is_asked()}
+    context = {
+        **parts,
+        "levels": levels,
+        "broken": status.broken(),
+        "is_asked": checking.is_asked(),
+        "restored": status.restored(),
+    }
     return render(request, "console/health.html", context)
 
 

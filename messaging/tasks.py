@@ -1,4 +1,4 @@
-"""Opt-outs that waited for the database, and the daily look at senders' domains."""
+"""Opt-outs that waited for the database or that a restored backup lacks, and the daily look at senders' domains."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from celery import shared_task
 
 from core import clock
 from messaging.models import SenderDomain
-from messaging.services import domains, unsubscribe
+from messaging.services import domains, opt_out_journal, unsubscribe
 
 
 @shared_task(name="messaging.tick_opt_outs")
 def tick_opt_outs() -> None:
     unsubscribe.drain_spool()
+    unsubscribe.replay_after_restore()
+    opt_out_journal.drop_old(now=clock.now())
 
 
 @shared_task(name="messaging.tick_domains")

@@ -21,6 +21,7 @@ SENTENCES = {
     "member.role_changed": _("%(who)s gave the member %(what)s another role: %(role)s."),
     "member.removed": _("%(who)s removed the member %(what)s."),
     "invitation.withdrawn": _("%(who)s withdrew the invitation of %(email)s."),
+    "installation.restored": _("The installation was restored from a backup of %(since)s."),
     "installation.sending_paused": _("%(who)s paused all sending of the installation."),
     "installation.sending_resumed": _("%(who)s resumed the sending of the installation."),
 }

@@ -21,6 +21,12 @@ class Installation(models.Model):
     account_id = models.CharField(max_length=12, default="000000000000")
     region = models.CharField(max_length=32, default="ap-northeast-2")
     sending_paused_at = models.DateTimeField(null=True, blank=True)
+    place = models.CharField(
+        max_length=100, blank=True, db_default=""
+    )  # of the database: another one when it was restored (projects.place)
+    alive_at = models.DateTimeField(null=True, blank=True)  # set by a tick: a backup knows when it was made
+    restored_from = models.DateTimeField(null=True, blank=True)  # what happened between this instant …
+    restored_at = models.DateTimeField(null=True, blank=True)  # … and this one is not in the database
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

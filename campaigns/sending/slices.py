@@ -18,12 +18,14 @@ from campaigns.limits import Hold
 from campaigns.models import HoldReason, Run, Slice, SliceOutcome
 from core.audience import Audience
 from core.sql import Together, execute_again
+from projects.place import PLACE
 
 BACK_OFF = tuple(datetime.timedelta(seconds=s) for s in (60, 300, 900, 3600, 4 * 3600))  # before the 2nd … 6th attempt
 
 # A database that has just come back gives the workers that kept their outcomes some seconds to come back, too: their leases are over,
 # and whoever took them over would call UNKNOWN what they know. (After a crash a checkpoint is what it begins with.)
-_CLAIM = """
+# In a database that was restored nothing can be claimed before that is noticed (services.restoring).
+_CLAIM = f"""
     WITH server AS (
          SELECT greatest(pg_postmaster_start_time(), checkpoint_time) > clock_timestamp() - make_interval(secs => %(come_back)s)
                     AS has_just_come_back
@@ -34,6 +36,7 @@ _CLAIM = """
             WHERE run_id = %(run)s AND state = 'OPEN'
               AND (lease_until IS NULL OR lease_until < %(now)s AND NOT (SELECT has_just_come_back FROM server))
               AND (not_before IS NULL OR not_before <= %(now)s OR %(is_over)s)
+              AND EXISTS (SELECT 1 FROM projects_installation WHERE place = {PLACE})
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, epoch, attempt, ids, intent_cursor, done_cursor, hold_reason
 """
@@ -53,6 +56,7 @@ _INTEND = """
        AND r.id = s.run_id AND r.state = 'RUNNING' AND (r.expires_at IS NULL OR r.expires_at > %(now)s)
        AND c.state IN ('EXECUTING', 'PENDING_NEXT_RUN')
        AND NOT EXISTS (SELECT 1 FROM projects_installation WHERE sending_paused_at IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM projects_project p WHERE p.id = r.project_id AND p.deleted_at IS NOT NULL)
 """
 _DONE = """
     UPDATE campaigns_slice SET done_cursor = %s, state = %s, lease_until = %s

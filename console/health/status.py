@@ -12,17 +12,20 @@ import redis
 from django.conf import settings
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django_celery_beat.models import PeriodicTask
 from redis import RedisError
 
 from analytics.hits import queue as hits
-from campaigns.models import CampaignState, Run, RunState, Slice
+from campaigns.models import Campaign, CampaignState, Run, RunState, Slice
 from console.health import pulse, wording
 from console.models import Invariant, InvariantCheck
 from core.redis import client
 from endpoints.models import AttributeRemoval, ErasureRequest, FacetDelta
 from messaging.services import unsubscribe
+from projects.models import Installation
 from segments.models import ExportJob, ImportJob, ImportPiece, JobStatus
 
 QUEUES = ("ticks", "events", "sends", "imports", "exports")
@@ -249,6 +252,32 @@ def _waits(name: str, total: int, oldest: datetime.datetime | None, now: datetim
 
 def _instant(seconds: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+
+
+# -- after a restore ---------------------------------------------------------------------------------------------------
+
+
+def restored() -> list[Line]:
+    """What is held since a backup was restored. Two queries; nothing on an installation that was never restored."""
+    installation = Installation.objects.filter(restored_from__isnull=False).first()
+    if installation is None:
+        return []
+    held = Campaign.objects.filter(restored_from__isnull=False).exclude(state=CampaignState.DELETED).count()
+    since = f"{timezone.localtime(installation.restored_from):%Y-%m-%d %H:%M:%S}"
+    if not held:
+        return [
+            Line(
+                _("Restored from a backup"),
+                wording.Level.GOOD,
+                _("Of %(since)s; every campaign is decided on.") % {"since": since},
+            )
+        ]
+    text = ngettext(
+        "%(count)s campaign waits for a choice: it comes from a backup of %(since)s, and what it sent after that is not known.",
+        "%(count)s campaigns wait for a choice: they come from a backup of %(since)s, and what they sent after that is not known.",
+        held,
+    )
+    return [Line(_("Restored from a backup"), wording.Level.BAD, text % {"count": held, "since": since})]
 
 
 # -- invariants --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from analytics.links import SignedHit
 from analytics.models import EventKind
 from endpoints.models import OptOut, OptOutEntry
 from endpoints.services.opt_out import set_opt_out
+from messaging.services import opt_out_journal
 
 
 def take(*, hit: SignedHit, is_back: bool, source: OptOutEntry.Source, now: datetime.datetime, user_agent: str, ip: str) -> None:
@@ -32,6 +33,7 @@ def take(*, hit: SignedHit, is_back: bool, source: OptOutEntry.Source, now: date
         "run": hit.context.run_id,
         "at": now.isoformat(),
     }
+    opt_out_journal.keep(order)
     try:
         _write(order)
     except (OperationalError, InterfaceError):
@@ -48,6 +50,11 @@ def drain_spool() -> int:
         _write(json.loads(file.read_text()))
         file.unlink()
     return len(files)
+
+
+def replay_after_restore() -> int:
+    """Write the opt-outs again that a restored backup lacks; returns how many."""
+    return opt_out_journal.replay_after_restore(_write)
 
 
 def _write(order: dict[str, Any]) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import OperationalError, connection
 from django.test import Client
 
 from analytics.hits import drain
 from analytics.links import LinkContext, run_links
 from analytics.models import Event, EventKind
+from core import clock
 from endpoints.models import Endpoint, OptOutEntry
 from messaging.services import unsubscribe
+from projects.models import Installation
 from tests.factories.endpoints import make_endpoint
 from tests.factories.projects import make_project
 
@@ -87,3 +91,32 @@ def test_an_opt_out_is_kept_while_the_database_is_away(endpoint: Endpoint) -> No
     assert unsubscribe.drain_spool() == 1
     assert opt_out_of(endpoint) == "ALL"
     assert unsubscribe.drain_spool() == 0
+
+
+def test_what_a_restored_backup_lacks_is_written_again_once(endpoint: Endpoint) -> None:
+    before, after, back = (make_endpoint(project=endpoint.project) for _person in range(3))
+    Client(headers=PERSON).post(path_of(before))
+    backup_at = clock.now() + unsubscribe.opt_out_journal._SLACK
+    with time_machine.travel(backup_at + datetime.timedelta(hours=1), tick=False):
+        for person in (endpoint, after, back):
+            Client(headers=PERSON).post(path_of(person))
+        Client(headers=PERSON).post(path_of(back), {"resubscribe": "1"})
+    Endpoint.objects.update(opt_out="NONE")  # as the backup has it, but for the first, who is left as if somebody opted her in
+    after.delete()
+    Installation.objects.create(restored_from=backup_at, restored_at=backup_at + datetime.timedelta(hours=2))
+
+    written = [unsubscribe.replay_after_restore() for _again in range(2)]
+
+    assert written == [4, 0]
+    assert [opt_out_of(person) for person in (endpoint, before, back)] == ["ALL", "NONE", "NONE"]
+
+
+def test_the_journal_of_opt_outs_is_kept_for_a_hundred_days(endpoint: Endpoint) -> None:
+    Client(headers=PERSON).post(path_of(endpoint))
+    (kept,) = unsubscribe.opt_out_journal.folder().iterdir()
+    assert endpoint.address not in kept.read_text(), "ids only"
+
+    unsubscribe.opt_out_journal.drop_old(now=clock.now() + datetime.timedelta(days=99))
+    assert kept.exists()
+    unsubscribe.opt_out_journal.drop_old(now=clock.now() + datetime.timedelta(days=102))
+    assert not kept.exists()
