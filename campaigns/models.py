@@ -179,7 +179,8 @@ class Run(models.Model):
             models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="run_state_known"),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=models.Q(state__in=["PENDING", "FREEZING", "RUNNING"]), name="run_open")
+            models.Index(fields=["due_at"], condition=models.Q(state__in=["PENDING", "FREEZING", "RUNNING"]), name="run_open"),
+            models.Index(fields=["project", "due_at"], name="run_by_day"),
         ]
 
     def __str__(self) -> str:

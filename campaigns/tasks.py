@@ -10,11 +10,13 @@ import time
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
+from campaigns.calendar import entries
 from campaigns.limits import caps
 from campaigns.models import Run, RunState
 from campaigns.sending import freezing, lending, worker
 from campaigns.services import occurrences, restoring, winners
 from core import clock
+from projects.models import Project
 
 _OPEN_AT_ONCE = 4  # messages a tick puts out for one run: as many workers may join in
 _TURN_SECONDS = 10.0  # a worker stays with a run for so long when others wait
@@ -93,3 +95,10 @@ def tick_limits() -> None:
     """Forget what counts no more."""
     while caps.prune(now=clock.now()):
         pass
+
+
+@shared_task(name="campaigns.count_estimates")
+def count_estimates(project_id: int) -> None:
+    """Count the segments of campaigns that never ran, for the calendar."""
+    project = Project.objects.get(pk=project_id)
+    entries.count_missing(project=project, clock=clock.now)

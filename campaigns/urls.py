@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import pages, people, sending_settings, treatments, wizard
+from campaigns.views import calendar, pages, people, sending_settings, treatments, wizard
 
 app_name = "campaigns"
 _ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
 urlpatterns = [
+    path("p/<str:project_id>/calendar/", calendar.show_calendar, name="show-calendar"),
     path("p/<str:project_id>/campaigns/", pages.list_campaigns, name="list-campaigns"),
     path("p/<str:project_id>/campaigns/new/", wizard.create_campaign, name="create-campaign"),
     path("p/<str:project_id>/settings/sending/", sending_settings.edit_sending_settings, name="edit-sending-settings"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from analytics.models import EventKind, HitClass
@@ -70,6 +71,11 @@ def winner(test: treatments.Winner) -> str:
         _("%(percent)s %% of the members are tested; after %(hours)s hours the treatment with more opens goes to the others.")
         % given
     )
+
+
+def day(date: datetime.date) -> str:
+    """A day as a person says it."""
+    return f"{date_format(date, 'DATE_FORMAT')} ({date_format(date, 'D')})"
 
 
 def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) -> list[Moment]:

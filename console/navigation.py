@@ -34,13 +34,14 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
         (_("People"), "endpoints:list-people"),
         (_("Segments"), "segments:list-segments"),
         (_("Campaigns"), "campaigns:list-campaigns"),
+        (_("Calendar"), "campaigns:show-calendar"),
         (_("Senders"), "messaging:list-senders"),
         (_("S3 connections"), "segments:list-connections"),
         (_("Members and roles"), "projects:list-members"),
         (_("Project settings"), "projects:edit-project"),
     ]
     if access.project.is_practice:
-        entries.insert(4, (_("Mailbox"), "messaging:list-mailbox"))
+        entries.insert(5, (_("Mailbox"), "messaging:list-mailbox"))
     items = []
     for label, name in entries:
         url = reverse(name, args=[access.project.public_id])

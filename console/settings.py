@@ -206,6 +206,7 @@ CELERY_TASK_ROUTES = {
     "console.check_*": {"queue": "exports"},
     "messaging.check_*": {"queue": "exports"},
     "campaigns.send_*": {"queue": "sends"},
+    "campaigns.count_*": {"queue": "exports"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
     "*.tick_*": {"queue": "ticks"},

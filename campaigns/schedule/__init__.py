@@ -1,5 +1,6 @@
 """When a campaign runs: pure arithmetic on instants and wall clocks (reference, section 6.2)."""
 
+from campaigns.schedule.days import per_day
 from campaigns.schedule.document import Frequency, Schedule, ScheduleRefused, parse_schedule
 from campaigns.schedule.occurrences import (
     Claim,
@@ -11,7 +12,7 @@ from campaigns.schedule.occurrences import (
     upcoming,
     wave_due_at,
 )
-from campaigns.schedule.zones import DAY_ON_EARTH, EARLIEST, PINPOINT_OFFSETS, resolve, zone_of
+from campaigns.schedule.zones import DAY_ON_EARTH, EARLIEST, PINPOINT_OFFSETS, midnight, resolve, zone_of
 
 __all__ = [
     "DAY_ON_EARTH",
@@ -26,7 +27,9 @@ __all__ = [
     "first_due",
     "following",
     "is_too_late",
+    "midnight",
     "parse_schedule",
+    "per_day",
     "resolve",
     "upcoming",
     "wave_due_at",

@@ -37,7 +37,7 @@ class Claim:
 
 def upcoming(schedule: Schedule, *, after: datetime.datetime, limit: int) -> list[Occurrence]:
     """The next occurrences after an instant, at most ``limit``."""
-    later = (occurrence for occurrence in _from(schedule, after) if occurrence.at > after)
+    later = (occurrence for occurrence in from_instant(schedule, after) if occurrence.at > after)
     return list(itertools.islice(later, limit))
 
 
@@ -56,7 +56,7 @@ def first_due(
     """
     if not schedule.is_local:
         return following(schedule, after=now - datetime.timedelta(microseconds=1))
-    begun = _from(schedule, now - DAY_ON_EARTH)
+    begun = from_instant(schedule, now - DAY_ON_EARTH)
     return next((one for one in begun if not _is_over(one, now) and one.at not in done), None)
 
 
@@ -67,7 +67,7 @@ def claim(schedule: Schedule, *, due_at: datetime.datetime, now: datetime.dateti
     has reached.
     """
     missed = None
-    for occurrence in _from(schedule, due_at):
+    for occurrence in from_instant(schedule, due_at):
         if occurrence.at > now:
             break
         if occurrence.at >= due_at:
@@ -116,7 +116,7 @@ def _is_over(occurrence: Occurrence, now: datetime.datetime) -> bool:
     return resolve(occurrence.wall, LATEST) < now
 
 
-def _from(schedule: Schedule, instant: datetime.datetime) -> Iterator[Occurrence]:
+def from_instant(schedule: Schedule, instant: datetime.datetime) -> Iterator[Occurrence]:
     """Occurrences in order, beginning at or shortly before an instant. Two that a skipped day moves to one instant are one."""
     end = None if schedule.end is None else resolve(schedule.end, EARLIEST if schedule.is_local else schedule.zone)
     last = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import zoneinfo
 
@@ -50,3 +51,9 @@ def resolve(wall: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime
         else:
             after = middle
     return after.replace(microsecond=0)
+
+
+@functools.lru_cache(maxsize=2_000)
+def midnight(day: datetime.date, zone: datetime.tzinfo) -> datetime.datetime:
+    """When a day begins in a zone."""
+    return resolve(datetime.datetime.combine(day, datetime.time()), zone)

@@ -8,6 +8,7 @@ application.register("reveal", RevealController);
 
 // Controllers of other rooms are loaded when a page asks for them.
 const later = {
+  calendar: "./controllers/calendar_controller.js",
   copy: "./controllers/copy_controller.js",
   rows: "./controllers/rows_controller.js",
   "segment-builder": "./controllers/segment_builder_controller.js",
