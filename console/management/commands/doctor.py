@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import QuerySet
 from redis import RedisError
 
-from console.health import invariants, status, wording
+from console.health import invariants, status, surroundings, wording
 from console.models import Invariant
 from core import clock
 from core.redis import client
@@ -80,6 +80,25 @@ def _redis(_projects: Projects) -> Told:
     return True, "answers", []
 
 
+def _surroundings(look: Callable[[], surroundings.Report]) -> Callable[[Projects], Told]:
+    def check(_projects: Projects) -> Told:
+        report = look()
+        said = f"{len(report.faults)} faults" if report.faults else report.said
+        return not report.faults, said, [*report.faults, *report.notes]
+
+    return check
+
+
+def _restored(_projects: Projects) -> Told:
+    lines = status.restored()
+    bad = [line.detail for line in lines if line.level == wording.Level.BAD]
+    return (
+        not bad,
+        "campaigns wait for a choice: manage.py restored" if bad else "nothing waits for a choice after a restore",
+        bad,
+    )
+
+
 def _lines(ask: Callable[..., list[Any]]) -> Callable[[Projects], Told]:
     def check(_projects: Projects) -> Told:
         lines = ask(now=clock.now())
@@ -108,6 +127,8 @@ def _invariant(invariant: Invariant) -> Callable[[Projects], Told]:
 _CHECKS: dict[str, Callable[[Projects], Told]] = {
     "database": _database,
     "redis": _redis,
+    **{name: _surroundings(look) for name, look in surroundings.CHECKS.items()},
+    "restored": _restored,
     "ticks": _lines(status.ticks),
     "queues": _lines(status.queues),
     "leases": _lines(status.leases),
