@@ -111,6 +111,8 @@ def note_sentences(job: ImportJob) -> list[str]:
     """What else is worth knowing: skipped files, ignored columns, people who stay opted out."""
     sentences: dict[str, Any] = {
         "skipped_format": _("%(file)s has the other format and was skipped."),
+        "skipped_format_more": _("%(count)s more files have the other format and were skipped."),
+        "ignored_column_more": _("The same goes for %(count)s more columns, in other files."),
         "ignored_column": _("The column %(column)s of %(file)s is not imported; the console keeps it itself."),
         "kept_opted_out": _("%(count)s who unsubscribed themselves stay unsubscribed, although the file says otherwise."),
     }

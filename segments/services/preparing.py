@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from segments.sources import FileInfo, Source, SourceRefused, s3
 from segments.sources.stored import StoredSource
 
 _THREADS = 8  # files read at once: of a small one, most of the time is waiting for S3
+_NOTES = 20  # of a kind that are kept
 _MEMORY = 8 << 20  # bytes of a copy before it goes to the disk
 _CSV = frozenset({"csv", "tsv", "txt", "xlsx", "xlsm"})
 _JSON = frozenset({"json", "jsonl", "ndjson"})
@@ -125,7 +127,18 @@ def prepare(*, job: ImportJob, check: Callable[[], None]) -> Prepared:
             )  # fmt: skip
     if not pieces:
         raise FileRefused("empty")
-    return Prepared(pieces=pieces, notes=notes, bytes_total=bytes_total)
+    return Prepared(pieces=pieces, notes=_few(notes), bytes_total=bytes_total)
+
+
+def _few(notes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first notes of each kind, and how many more there are: a folder may have ten thousand files, and a page shows them all."""
+    counts: collections.Counter[str] = collections.Counter()
+    kept = []
+    for note in notes:
+        counts[note["code"]] += 1
+        if counts[note["code"]] <= _NOTES:
+            kept.append(note)
+    return kept + [{"code": f"{code}_more", "params": {"count": n - _NOTES}} for code, n in counts.items() if n > _NOTES]
 
 
 def _read_all(files: list[FileInfo], reader: _Reader, check: Callable[[], None]) -> Iterator[_File]:
