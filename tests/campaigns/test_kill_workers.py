@@ -93,6 +93,7 @@ def crew(tmp_path: Path, server: ScriptedServer, settings: Any) -> Iterator[Crew
         "SEND_COME_BACK_SECONDS": "0",
         "PABAL_VAR": str(tmp_path),
     }
+    settings.EMAIL_URL = environment["EMAIL_URL"]  # this process launches, and asks whether there is a mail server
     made = Crew(tmp_path, environment)
     yield made
     made.kill_all()
