@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def project() -> Project:
-    return make_project()
-
-
-@pytest.fixture
 def segment(project: Project) -> Segment:
     make_sender(project=project)
     first = make_endpoint(project=project, user_attributes={"MBR_FULLNM": ["<script>alert(1)</script>"]})

@@ -14,7 +14,7 @@ from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment
 from campaigns.services import launch, occurrences, steps
 from core.audience import Audience
 from core.errors import Refusal
-from projects.models import AuditEntry, Project, Role
+from projects.models import AuditEntry, Role
 from segments import ports, uses
 from segments.models import Segment
 from segments.services import segments
@@ -28,17 +28,6 @@ from tests.factories.projects import make_member, make_project
 
 pytestmark = pytest.mark.django_db
 DAILY = {"StartTime": "2026-11-25T09:00:00", "Frequency": "DAILY", "Timezone": "UTC+09"}
-
-
-@pytest.fixture
-def project() -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def segment(project: Project) -> Segment:
-    make_sender(project=project)
-    return make_import_segment(project=project, members=Audience([make_endpoint(project=project).pk]))
 
 
 def coming(segment: Segment, name: str = "가을 세일") -> Campaign:

@@ -15,14 +15,11 @@ from django.urls import reverse
 from campaigns import parts
 from campaigns.models import Campaign, CampaignVersion
 from campaigns.services import steps
-from core.audience import Audience
 from projects.models import Project
 from segments.models import Segment, SegmentVersion
 from tests.console.world import logged_in
-from tests.factories.campaigns import HTML, campaign_document, make_campaign, make_import_segment
-from tests.factories.endpoints import make_endpoint
-from tests.factories.messaging import make_sender
-from tests.factories.projects import make_member, make_project, make_user
+from tests.factories.campaigns import HTML
+from tests.factories.projects import make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -30,22 +27,6 @@ NOW = datetime.datetime(2026, 11, 25, 4, 5, tzinfo=datetime.UTC)
 FILTER = '{"SegmentGroups": {"Include": "ALL", "Groups": [{"Type": "ALL", "Dimensions": [%s]}]}}'
 GOLD = FILTER % '{"UserAttributes": {"grade": {"AttributeType": "INCLUSIVE", "Values": ["gold"]}}}'
 SILVER = FILTER % '{"UserAttributes": {"grade": {"AttributeType": "INCLUSIVE", "Values": ["silver"]}}}'
-
-
-@pytest.fixture
-def project() -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def segment(project: Project) -> Segment:
-    make_sender(project=project)
-    return make_import_segment(project=project, members=Audience([make_endpoint(project=project).pk]))
-
-
-@pytest.fixture
-def campaign(project: Project, segment: Segment) -> Campaign:
-    return make_campaign(project=project, document=campaign_document(segment=segment))
 
 
 def page(campaign: Campaign, step: str) -> str:

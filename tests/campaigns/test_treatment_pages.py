@@ -21,14 +21,9 @@ from tests.console.world import logged_in
 from tests.factories.campaigns import HTML, campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_members
 from tests.factories.messaging import make_sender
-from tests.factories.projects import make_member, make_project
+from tests.factories.projects import make_member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project() -> Project:
-    return make_project()
 
 
 @pytest.fixture

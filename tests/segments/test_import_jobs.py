@@ -13,7 +13,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
 
 from core import clock
 from endpoints.importer.piece import Prepared, prepare_piece
@@ -21,10 +20,11 @@ from endpoints.models import Endpoint
 from projects.models import Project
 from segments import importing
 from segments.heartbeat import Heartbeat, LeaseLost
-from segments.models import Connection, ImportJob, ImportPiece, JobStatus, Segment
+from segments.models import ImportJob, ImportPiece, JobStatus, Segment
 from segments.services import connections, imports, pieces, preparing, running
 from segments.sources import s3 as s3_source
 from tests.factories.projects import make_project, make_user
+from tests.segments.jobs import connect, from_s3, upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
@@ -33,36 +33,6 @@ NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
 @pytest.fixture
 def project() -> Project:
     return make_project()
-
-
-def connect(project: Project) -> Connection:
-    return connections.create_connection(
-        project=project, actor=project.created_by, name="bucket", access_key_id="test", secret_access_key="test", now=NOW
-    )
-
-
-def from_s3(project: Project, url: str, format: str = "CSV") -> ImportJob:
-    job = imports.create_s3_import(
-        project=project,
-        actor=project.created_by,
-        s3_url=url,
-        connection=connect(project),
-        format=format,
-        segment_name="",
-        now=NOW,
-    )
-    running.run_job(job_id=job.pk, clock=clock.now)
-    job.refresh_from_db()
-    return job
-
-
-def upload(project: Project, content: bytes, name: str = "members.csv", format: str = "CSV") -> ImportJob:
-    job = imports.create_upload_import(
-        project=project, actor=project.created_by, upload=ContentFile(content, name=name), format=format, segment_name="", now=NOW
-    )
-    running.run_job(job_id=job.pk, clock=clock.now)
-    job.refresh_from_db()
-    return job
 
 
 @pytest.fixture(autouse=True)
@@ -79,58 +49,6 @@ def test_the_sample_comes_from_s3_and_becomes_a_segment(project: Project, s3: An
     assert job.segment.name == "members"
     assert len(newest.members) == 2000
     assert newest.import_definition["Size"] == 2000
-
-
-def test_broken_lines_are_listed_and_come_back_as_a_file(project: Project, s3: Any) -> None:
-    job = from_s3(project, "s3://sample-audience/broken.csv")
-    client = Client()
-    client.force_login(project.created_by)
-
-    page = client.get(reverse("segments:list-refused-lines", args=[project.public_id, job.public_id])).content.decode()
-    file = b"".join(
-        client.get(reverse("segments:download-refused-lines", args=[project.public_id, job.public_id])).streaming_content
-    ).decode()
-
-    assert (job.total_processed, job.total_failures) == (21, 14)
-    assert "“TELEX” is not a channel type." in page
-    name = "User.UserAttributes.MBR_FULLNM"
-    assert f'<div class="column-name" title="{name}">{name}</div>' in page  # a long name breaks within its own column
-    lines = file.lstrip("\ufeff").splitlines()
-    assert lines[0].endswith("Attributes.signup,Pabal.Reason")
-    assert len(lines) == 15
-    assert lines[1].startswith('ok-3,EMAIL,"quoted, name" <x@example.com>,NONE')
-    assert "Line 4" in lines[1]
-
-
-def test_the_numbers_of_an_import_add_up_on_its_page(project: Project, s3: Any) -> None:
-    job = from_s3(project, "s3://sample-audience/broken.csv")
-    client = Client()
-    client.force_login(project.created_by)
-    url = reverse("segments:show-import", args=[project.public_id, job.public_id])
-
-    page, korean = client.get(url), client.get(url, headers={"accept-language": "ko"})
-
-    taken, repeated = page.context["taken"], page.context["repeated"]
-    assert (taken, job.total_created, job.total_changed, job.total_unchanged, repeated) == (7, 6, 0, 0, 1)
-    assert "1 line repeats an Id that stood earlier in the file; the last one holds." in page.content.decode()
-    assert "줄 1개는 파일 앞쪽에 나온 Id를 되풀이합니다." in korean.content.decode()
-
-
-def test_an_endpoint_that_loses_its_number_is_told_apart_from_the_lines(project: Project) -> None:
-    upload(project, b"Id,ChannelType,Address\na,SMS,+821012345678\n")
-    job = upload(project, b"Id,ChannelType,Address\nb,SMS,+821012345678\n")
-
-    assert (job.total_processed, job.total_created, job.total_changed, job.total_unchanged) == (1, 1, 1, 0)
-    assert importing.repeated_lines(job) == -1
-    with translation.override("en"):
-        said = importing.sum_sentences(job)[0]
-    assert said.startswith("1 endpoint of those that changed stands in no line")
-
-
-def test_nothing_is_said_of_repeated_lines_when_each_line_has_its_endpoint(project: Project) -> None:
-    job = upload(project, b"Id,ChannelType,Address\na,EMAIL,a@example.com\nb,EMAIL,b@example.com\n")
-
-    assert (importing.repeated_lines(job), importing.sum_sentences(job)) == (0, [])
 
 
 def test_a_prefix_skips_and_names_files_of_the_other_format(project: Project, s3: Any, data: Path) -> None:
