@@ -15,13 +15,15 @@ from psycopg2.extras import execute_values
 from pyroaring import BitMap64
 
 from core.audience import Audience
-from core.sql import bigint_array, id_sets, text_array
+from core.sql import bigint_array, id_set, id_sets, text_array
 from endpoints.facets import reading, store
+from endpoints.facets.spill import Spilled
 from endpoints.facets.subjects import ADDRESS, SHARED, Subject, SubjectKind
 from endpoints.facets.tracking import FIELDS, row_values
 from endpoints.models import FacetState
 
 _BATCH = 20_000  # endpoints read at once
+_STRETCH = 200_000  # of which the index is in memory at once
 
 _ROWS = f"""
     SELECT {FIELDS} FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
@@ -73,8 +75,7 @@ class Difference:
 def verify(*, project_id: int) -> list[Difference]:
     """What the index says against what the tables say, at one moment; nothing when all is well. Reads every endpoint."""
     found = []
-    with reading.moment(project_id=project_id):
-        expected = _expected(project_id)
+    with reading.moment(project_id=project_id), _expected(project_id) as expected:
         with connection.cursor() as cursor:
             cursor.execute("SELECT kind, name FROM endpoints_facetsubject WHERE project_id = %s", [project_id])
             known = {Subject(SubjectKind(kind), name) for kind, name in cursor.fetchall()}
@@ -83,7 +84,7 @@ def verify(*, project_id: int) -> list[Difference]:
             facet = snapshot.facet(subject)
             if facet is None:
                 continue
-            right = expected.get(subject, {})
+            right = expected.get(subject)
             if len(right) > settings.FACET_VALUES_LIMIT:
                 continue  # the next fold gives it up; what it says until then is not known as a whole here
             values = facet.values() | right.keys()
@@ -139,7 +140,7 @@ def left_behind() -> list[int]:
 class _Seen:
     """What one snapshot says: the whole index, the subjects with their states, and the deltas of those that are to be filled."""
 
-    expected: dict[Subject, dict[str, BitMap64]]
+    expected: Spilled
     subjects: dict[Subject, tuple[int, str]]
     deltas: dict[str, Audience]  # by the subject's primary key
 
@@ -154,17 +155,18 @@ def _fill(project_id: int, *, asked: bool) -> None:
         _wait_for_older()
         seen = _look(project_id)
         left = False
-        for subject, (pk, state) in seen.subjects.items():
-            if state == FacetState.FILLING:
-                _put(pk, seen.expected.get(subject, {}), seen.deltas.get(str(pk), Audience()))
-                done.add(subject)
-            elif asked and state == FacetState.LIVE and subject not in done:
-                left = True  # named for the first time after the others were marked
-        for subject in seen.expected.keys() - seen.subjects.keys():
-            if _put_first(project_id, subject, seen.expected[subject]):
-                done.add(subject)
-            else:
-                left = asked = True
+        with seen.expected:
+            for subject, (pk, state) in seen.subjects.items():
+                if state == FacetState.FILLING:
+                    _put(pk, seen.expected.get(subject), seen.deltas.get(str(pk), Audience()))
+                    done.add(subject)
+                elif asked and state == FacetState.LIVE and subject not in done:
+                    left = True  # named for the first time after the others were marked
+            for subject in seen.expected.keys() - seen.subjects.keys():
+                if _put_first(project_id, subject, seen.expected.get(subject)):
+                    done.add(subject)
+                else:
+                    left = asked = True
 
 
 def _mark(project_id: int, done: Collection[Subject]) -> None:
@@ -259,11 +261,12 @@ def _write(subject_id: int, fold: int, values: dict[str, BitMap64]) -> None:
         execute_values(cursor.cursor, sql, rows, page_size=500)
 
 
-def _expected(project_id: int) -> dict[Subject, dict[str, BitMap64]]:
-    """The whole index as the tables have it. A subject with more values than the limit keeps the first of them only."""
-    found: dict[Subject, dict[str, BitMap64]] = {}
+def _expected(project_id: int) -> Spilled:
+    """The whole index as the tables have it; the caller closes it."""
+    found = Spilled(limit=settings.FACET_VALUES_LIMIT)
     with connection.cursor() as cursor:
         cursor.execute(f"DECLARE facet_rows NO SCROLL CURSOR FOR {_ROWS}", [project_id])
+        read = 0
         while True:
             cursor.execute(f"FETCH {_BATCH} FROM facet_rows")
             rows = cursor.fetchall()
@@ -274,14 +277,15 @@ def _expected(project_id: int) -> dict[Subject, dict[str, BitMap64]]:
                 for pair in row_values(row):
                     batch.setdefault(pair, []).append(row[0])
             for (subject, value), ids in batch.items():
-                values = found.setdefault(subject, {})
-                if value in values or len(values) <= settings.FACET_VALUES_LIMIT:
-                    values.setdefault(value, BitMap64()).update(ids)
+                found.add(subject, value, ids)
+            read += len(rows)
+            if read >= _STRETCH:
+                found.write_out()
+                read = 0
         cursor.execute("CLOSE facet_rows")
-        cursor.execute(_TWINS, [project_id])
-        twins = BitMap64([pk for (pk,) in cursor.fetchall()])
+    twins = id_set(_TWINS, [project_id])
     if twins:
-        found.setdefault(ADDRESS, {})[SHARED] = twins
+        found.add(ADDRESS, SHARED, twins)
     return found
 
 
