@@ -37,13 +37,17 @@ _PREFIX = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``step`` is the wizard's: name, segment, message or schedule; ``treatment`` whose it is."""
+    """``step`` is the wizard's: name, segment, message or schedule; ``treatment`` whose it is.
+
+    ``url``: a page outside of the wizard that mends it, if there is one.
+    """
 
     is_error: bool
     code: str
     message: str
     step: str
     treatment: int = 0
+    url: str = ""
 
 
 def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
@@ -204,7 +208,7 @@ def _sender(campaign: Campaign, content: MessageContent) -> Iterator[Finding]:
         yield _error("no_sender", _("Choose a sender."), "message")
         return
     for finding in messaging_queries.sender_findings(project=campaign.project, address=content.from_address):
-        yield Finding(is_error=finding.is_error, code=finding.code, message=finding.message, step="message")
+        yield Finding(is_error=finding.is_error, code=finding.code, message=finding.message, step="message", url=finding.url)
 
 
 def _schedule(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Prefetch, Q, QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from messaging.delivery import routing
@@ -54,11 +55,12 @@ def relays(*, project: Project) -> QuerySet[Relay]:
 
 @dataclass(frozen=True, slots=True)
 class SenderFinding:
-    """What there is to say about an address before a campaign goes out from it. An error forbids the launch."""
+    """What there is to say about an address before a campaign goes out from it. An error forbids the launch; ``url`` mends it."""
 
     is_error: bool
     code: str
     message: str
+    url: str = ""
 
 
 def sender_findings(*, project: Project, address: str) -> list[SenderFinding]:
@@ -68,11 +70,13 @@ def sender_findings(*, project: Project, address: str) -> list[SenderFinding]:
     name = names.domain_of(address)
     given = {"address": address, "name": names.shown(name)}
     domain = domains(project=project).filter(name=name).first()
+    its_page = reverse("messaging:show-domain", args=[project.public_id, domain.pk]) if domain else ""
+    all_domains = reverse("messaging:list-domains", args=[project.public_id])
     if domain is not None and domain.broken_since is not None:
         return [SenderFinding(True, "domain_broken", _(
             "DNS no longer has the signature's key of %(name)s, so what is sent from it would be taken for forged."
             " Put its record back, or choose another sender."
-        ) % given)]  # fmt: skip
+        ) % given, its_page)]  # fmt: skip
     if not may_send_from(project=project, address=address):
         return [SenderFinding(True, "sender_unusable", _("The sender %(address)s is not verified.") % given)]
     if not settings.EMAIL_URL and routing.relay_for(project=project, sender=address) is None:
@@ -83,14 +87,14 @@ def sender_findings(*, project: Project, address: str) -> list[SenderFinding]:
         return [SenderFinding(False, "free_mail", _(
             "%(address)s belongs to a mail provider: Gmail, Naver and the others refuse bulk mail that only bears such a name."
             " Use an address of your own domain."
-        ) % given)]  # fmt: skip
+        ) % given, all_domains)]  # fmt: skip
     if domain is None or domain.verified_at is None:
         return [SenderFinding(False, "no_domain", _(
             "What is sent from %(address)s is not signed (DKIM); Gmail, Naver and the others ask bulk senders for that."
             " Add and verify the domain %(name)s under “Senders”."
-        ) % given)]  # fmt: skip
+        ) % given, its_page or all_domains)]  # fmt: skip
     return [
-        SenderFinding(False, f"dns_{finding.code}", wording.sentence(finding))
+        SenderFinding(False, f"dns_{finding.code}", wording.sentence(finding), its_page)
         for finding in map(doctor.restored, domain.checks)
         if finding.level == Level.BAD and finding.check not in (Check.DKIM, Check.RETURN_PATH)
     ]

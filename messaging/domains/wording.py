@@ -33,18 +33,24 @@ _SENTENCES = {
     "away": gettext_lazy("DNS did not answer for %(name)s. That says nothing about the domain: check again later."),
     "dkim_good": gettext_lazy("%(name)s holds the key %(selector)s."),
     "dkim_testing": gettext_lazy("%(name)s holds the key, but says that it is only being tested (t=y). Take that out."),
-    "dkim_missing": gettext_lazy("There is no TXT record at %(name)s. Add the one that is shown here; DNS may take an hour."),
+    "dkim_missing": gettext_lazy(
+        "There is no TXT record at %(name)s. Add the one that the domain's page shows; DNS may take an hour."
+    ),
     "dkim_twice": gettext_lazy(
         "The record stands at %(wrong)s: your DNS provider adds the domain by itself. Enter the name without it."
     ),
-    "dkim_other_text": gettext_lazy("What stands at %(name)s is no DKIM key. Replace it with the record that is shown here."),
-    "dkim_several": gettext_lazy("There are several keys at %(name)s. Leave only the one that is shown here."),
-    "dkim_revoked": gettext_lazy("The record at %(name)s has no key (p= is empty). Replace it with the one that is shown here."),
+    "dkim_other_text": gettext_lazy(
+        "What stands at %(name)s is no DKIM key. Replace it with the record that the domain's page shows."
+    ),
+    "dkim_several": gettext_lazy("There are several keys at %(name)s. Leave only the one that the domain's page shows."),
+    "dkim_revoked": gettext_lazy(
+        "The record at %(name)s has no key (p= is empty). Replace it with the one that the domain's page shows."
+    ),
     "dkim_other_key": gettext_lazy(
-        "Another key stands at %(name)s, or a part of it was lost. Copy the whole record that is shown here."
+        "Another key stands at %(name)s, or a part of it was lost. Copy the whole record that the domain's page shows."
     ),
     "spf_good": gettext_lazy("%(name)s says who may send, with %(lookups)s of %(limit)s look-ups."),
-    "spf_missing": gettext_lazy("%(name)s has no SPF record. Add the one that is shown here."),
+    "spf_missing": gettext_lazy("%(name)s has no SPF record. Add the one that the domain's page shows."),
     "spf_several": gettext_lazy("%(name)s has %(count)s SPF records, so none counts. Make one of them."),
     "spf_lookups": gettext_lazy(
         "The SPF record of %(name)s needs %(lookups)s look-ups; after %(limit)s it counts as broken. Take out what you no longer use."
@@ -62,7 +68,8 @@ _SENTENCES = {
     ),
     "dmarc_no_reports": gettext_lazy("%(name)s has a policy (%(policy)s), but nobody gets reports. Add rua=mailto:…"),
     "dmarc_missing": gettext_lazy(
-        "There is no DMARC policy at %(name)s. Gmail, Naver and the others ask bulk senders for one. Add the record that is shown here."
+        "There is no DMARC policy at %(name)s. Gmail, Naver and the others ask bulk senders for one."
+        " Add the record that the domain's page shows."
     ),
     "dmarc_several": gettext_lazy("There are several DMARC records at %(name)s, so none counts. Leave one."),
     "dmarc_broken": gettext_lazy("The DMARC record at %(name)s has no policy that is known. Write p=none, quarantine or reject."),
@@ -75,7 +82,8 @@ _SENTENCES = {
     "mx_nowhere": gettext_lazy("The mail servers of %(name)s (%(hosts)s) have no address. Correct the MX record."),
     "return_path_good": gettext_lazy("Bounces to %(name)s come back to Pabal."),
     "return_path_missing": gettext_lazy(
-        "%(name)s has no MX record: bounces go to the sender's mailbox, and Pabal does not learn of them. Add the one shown here."
+        "%(name)s has no MX record: bounces go to the sender's mailbox, and Pabal does not learn of them."
+        " Add the one that the domain's page shows."
     ),
     "return_path_elsewhere": gettext_lazy(
         "Bounces to %(name)s go to %(hosts)s, not to %(host)s. Until the MX record is corrected, the sender's mailbox gets them."

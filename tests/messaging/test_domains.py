@@ -227,6 +227,8 @@ def test_a_review_says_what_dns_lacks(dns: DnsServer, live: Project) -> None:
         ]
 
     assert codes("상점 <a@shop.example>") == [(False, "dns_spf_missing"), (False, "dns_dmarc_missing"), (False, "dns_mx_missing")]
+    (first, *_rest) = queries.sender_findings(project=live, address="a@shop.example")
+    assert first.url == reverse("messaging:show-domain", args=[live.public_id, domain.pk])
     assert codes("a@unknown.example") == [(True, "sender_unusable")]
     make_sender(project=live, address="a@unknown.example")
     make_sender(project=live, address="a@naver.com")
