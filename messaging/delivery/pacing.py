@@ -46,6 +46,12 @@ class Rate:
         return float(client().eval(_RESERVE, 1, self._key, str(count), repr(self._per_second))) / 1e6  # type: ignore[arg-type]
 
 
+def free_slots(*, name: str, limit: int) -> int:
+    """How many connections under a name are not taken, as far as is known now. Raises ``redis.RedisError``."""
+    now = int(client().time()[0])
+    return max(0, limit - int(client().zcount(f"pabal:connections:{name}", f"({now}", "+inf")))
+
+
 class Slot:
     """One of so many connections under one name. Must be renewed at least every minute."""
 

@@ -12,14 +12,12 @@ from redis import RedisError
 from core import secretbox
 from core.errors import Refusal
 from messaging.delivery import guard
-from messaging.delivery.pacing import Rate, Slot
+from messaging.delivery.pacing import Rate, Slot, free_slots
 from messaging.delivery.ses import Account, SesTransport
 from messaging.delivery.session import Server
 from messaging.delivery.smtp import SmtpTransport
 from messaging.delivery.transport import Delivery, DeliveryStatus, OutgoingMessage, TransportBusy, TransportDown
 from messaging.models import Relay
-
-_SHARES = 4  # into which a relay's connections are divided among workers
 
 
 class RelayTransport:
@@ -112,9 +110,10 @@ class RelayTransport:
 
     def _hold_slots(self) -> None:
         wanted = self._held
-        if self._inner is None:  # a share of them leaves others to other workers
-            count = max(1, self._relay.max_connections // _SHARES)
-            wanted = [Slot(name=f"relay-{self._relay.pk}", limit=self._relay.max_connections) for _ in range(count)]
+        if self._inner is None:
+            name, limit = f"relay-{self._relay.pk}", self._relay.max_connections
+            count = max(1, (free_slots(name=name, limit=limit) + 1) // 2)  # half of what is left is for the next worker
+            wanted = [Slot(name=name, limit=limit) for _ in range(count)]
         self._held = [slot for slot in wanted if slot.take()]
         if not self._held:
             given = {"count": self._relay.max_connections, "name": self._relay.name}

@@ -157,15 +157,16 @@ def test_messages_a_second_are_kept_by_all_transports_together(live: Project, pr
     assert waits[-1] == pytest.approx(1.8, abs=0.3)
 
 
-def test_a_transport_takes_a_share_of_the_connections(live: Project, private: None, clean_redis: Any) -> None:
+def test_a_transport_takes_half_of_the_connections_that_are_left(live: Project, private: None, clean_redis: Any) -> None:
     server = ScriptedServer()
     relay = make_relay(project=live, port=server.port, max_connections=9)
     transports = [RelayTransport(relay=relay) for _ in range(6)]
 
-    for transport in transports[:5]:
-        transport.send_batch(messages(1))  # 2, 2, 2, 2 and the last one
+    for transport in transports[:4]:
+        transport.send_batch(messages(1))
     with pytest.raises(TransportBusy):
-        transports[5].send_batch(messages(1))
+        transports[4].send_batch(messages(1))
+    assert [len(transport._held) for transport in transports] == [5, 2, 1, 1, 0, 0]
 
     for transport in transports:
         transport.close()
