@@ -28,9 +28,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from campaigns import audited, queries
+        from campaigns import audited, queries, template_use
         from campaigns.services import erasing, segment_use
         from endpoints.ports import register_eraser
+        from messaging import ports as messaging_ports
         from projects import ports as project_ports
         from segments import ports
 
@@ -40,6 +41,7 @@ class CampaignsConfig(AppConfig):
         ports.campaign_choices.register("campaigns", _campaign_choices)
         ports.campaign_names.register("campaigns", _campaign_names)
         ports.campaign_links.register("campaigns", queries.campaign_links)
+        messaging_ports.template_users.register("campaigns", template_use.template_users)
         register_eraser("campaigns.Run", erasing.erase_runs)
         register_eraser("campaigns.DailyUse", erasing.erase_daily_uses)
         register_eraser("campaigns.TotalUse", erasing.erase_total_uses)

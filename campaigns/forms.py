@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from typing import Any
 
 from django import forms
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import schedule, treatments
+from messaging.forms import EmailForm
 from projects import zones
 from projects.forms import StyledForm, styled
 from projects.models import Project
@@ -70,61 +70,39 @@ class SegmentStepForm(StyledForm):
         return values
 
 
-class MessageForm(StyledForm):
-    sender = forms.ChoiceField(label=_("Sender"), required=False)
-    subject = forms.CharField(label=_("Subject"), max_length=998, required=False)
-    preheader = forms.CharField(
-        label=_("Preheader"), max_length=300, required=False, help_text=_("What the inbox shows beside the subject.")
-    )
-    html = forms.CharField(
-        label=_("HTML"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"})
-    )
-    text = forms.CharField(
-        label=_("Text part"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 5}),
-        help_text=_("Empty: made from the HTML."),
-    )  # fmt: skip
-    defaults = forms.CharField(
-        label=_("Defaults for missing values"), required=False, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("One a line: User.UserAttributes.MBR_FULLNM = 고객"),
-    )  # fmt: skip
+class MessageForm(EmailForm):
+    """The message written here, or a template and (none: whichever is active) its version."""
 
-    def __init__(self, *args: Any, senders: list[tuple[str, str]], **kwargs: Any) -> None:
+    way = forms.ChoiceField(
+        label=_("Message"), choices=[("own", _("Write it here")), ("template", _("Use a template"))], widget=forms.RadioSelect,
+        initial="own", required=False,
+    )  # fmt: skip
+    template = forms.ChoiceField(label=_("Template"), required=False)
+    template_version = forms.IntegerField(
+        label=_("Version"), min_value=1, max_value=10**6, required=False,
+        help_text=_("Empty: the version that is active when a run begins."),
+    )  # fmt: skip
+    sender = forms.ChoiceField(label=_("Sender"), required=False)
+
+    def __init__(self, *args: Any, senders: list[tuple[str, str]], templates: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["sender"].choices = [("", _("Choose a sender")), *senders]  # type: ignore[attr-defined]
-        for name in ("subject", "preheader", "html", "text"):
-            self.fields[name].widget.attrs |= {
-                "data-message-editor-target": "field",
-                "data-action": "input->message-editor#changed",
-            }
+        self.fields["template"].choices = [("", _("Choose a template")), *templates]  # type: ignore[attr-defined]
+        self.fields["way"].widget.attrs |= {"data-reveal-target": "choice", "data-action": "reveal#update"}
 
-    def clean_subject(self) -> str:
-        subject = str(self.cleaned_data["subject"])
-        if any(ord(char) < 32 for char in subject):
-            raise forms.ValidationError(_("A subject is one line of text."))
-        return subject
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("way") == "template" and not values.get("template") and "template" not in self.errors:
+            self.add_error("template", _("Choose a template."))
+        return values
 
-    def clean_defaults(self) -> dict[str, str]:
-        found, wrong = read_defaults(str(self.cleaned_data["defaults"]))
-        if wrong:
-            raise forms.ValidationError(_("“%(line)s” has no “=”.") % {"line": wrong[:60]})
-        return found
-
-    def typed(self) -> dict[str, str]:
-        """What stands in the fields, accepted or not."""
-        accepted = {} if self.errors else self.cleaned_data | {"defaults": self["defaults"].value()}
-        return {name: str(accepted.get(name, self[name].value()) or "") for name in self.fields}
-
-
-def read_defaults(text: str) -> tuple[dict[str, str], str]:
-    """The default of each variable, and the last line that says none."""
-    found, wrong = {}, ""
-    for line in text.splitlines():
-        name, is_there, value = line.partition("=")
-        if line.strip() and not is_there:
-            wrong = line
-        elif name.strip():
-            found[name.strip().strip("{}").strip()] = value.strip()
-    return found, wrong
+    def template_configuration(self) -> dict[str, Any] | None:
+        """Pinpoint's ``TemplateConfiguration`` as it stands in the form; None: the message is written here."""
+        values = self.typed()
+        if values["way"] != "template" or not values["template"]:
+            return None
+        version = {"Version": values["template_version"]} if values["template_version"] else {}
+        return {"EmailTemplate": {"Name": values["template"]} | version}
 
 
 class WallClockField(forms.DateTimeField):
@@ -245,15 +223,6 @@ class TestSendForm(StyledForm):
             raise forms.ValidationError(_("At most five addresses."))
         field = forms.EmailField()
         return [field.clean(one) for one in found]
-
-
-def defaults_text(defaults: dict[str, str]) -> str:
-    return "\n".join(f"{name} = {value}" for name, value in defaults.items())
-
-
-def message_names(names: list[str]) -> str:
-    """The variables that the editor completes, as JSON."""
-    return json.dumps([*names, "Address", "User.UserId", "Location.City", "UnsubscribeUrl"], ensure_ascii=False)
 
 
 class TreatmentsForm(StyledForm):

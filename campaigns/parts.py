@@ -59,7 +59,11 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
             return {"chosen": chosen, "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}
         case "message":
             own = {name: pabal.get(name) or None for name in ("Preheader", "DefaultSubstitutions")}
-            return {"message": document.get("MessageConfiguration"), **own}
+            return {
+                "message": document.get("MessageConfiguration"),
+                "template": document.get("TemplateConfiguration") or None,
+                **own,
+            }
         case "schedule":
             own = {name: pabal.get(name) for name in ("TimeZone", "MissingTimeZone", "PastZone", "QuietTimeMode", "SpreadHours")}
             return {"schedule": document.get("Schedule"), "limits": document.get("Limits"), **own}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
-from campaigns import treatments
+from campaigns import template_use, treatments
 from campaigns.models import (
     Campaign,
     CampaignState,
@@ -132,11 +132,12 @@ def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, li
     A launched campaign's message never changes, so its runs numbered them so.
     """
     found = {}
-    for campaign in Campaign.objects.filter(project_id=project_id, public_id__in=public_ids):
-        content = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
+    for campaign in Campaign.objects.filter(project_id=project_id, public_id__in=public_ids).select_related("project"):
         try:
-            program = compile_content(content_of({"Message": content, "Pabal": campaign.document.get("Pabal", {})}))
-        except TemplateError:
+            document = template_use.resolved(project=campaign.project, document=campaign.document)
+            content = document.get("MessageConfiguration", {}).get("EmailMessage", {})
+            program = compile_content(content_of({"Message": content, "Pabal": document.get("Pabal", {})}))
+        except (TemplateError, template_use.TemplateGone):
             continue
         found[campaign.public_id] = program.links
     return found

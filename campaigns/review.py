@@ -14,12 +14,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import limits, schedule, treatments
+from campaigns import limits, schedule, template_use, treatments
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from core.errors import Refusal
-from endpoints import catalogue
-from endpoints.models import AttributeKind
+from messaging import inspection
 from messaging import queries as messaging_queries
 from messaging.rendering import MessageContent, TemplateError, compile_content, find_warnings
 from projects.models import Installation
@@ -28,11 +27,6 @@ from segments.models import Segment
 
 _KOREA = zoneinfo.ZoneInfo("Asia/Seoul")
 _NIGHT_FROM, _NIGHT_TO = 21, 8  # hours in Korea between which advertisements need a consent of their own (정보통신망법 제50조)
-_PREFIX = {
-    AttributeKind.ATTRIBUTE: "Attributes.",
-    AttributeKind.USER_ATTRIBUTE: "User.UserAttributes.",
-    AttributeKind.METRIC: "Metrics.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +171,11 @@ def _limits(campaign: Campaign, eligible: int) -> Iterator[Finding]:
 
 
 def _message(campaign: Campaign) -> Iterator[Finding]:
+    try:
+        campaign = template_use.with_message(campaign)
+    except Refusal as gone:
+        yield _error("template_gone", gone.message, "message")
+        return
     message = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
     content = content_of({"Message": message, "Pabal": campaign.document.get("Pabal", {})})
     yield from _sender(campaign, content)
@@ -194,13 +193,16 @@ def _message(campaign: Campaign) -> Iterator[Finding]:
     except TemplateError as error:
         yield _error("template", error.message, "message")
         return
-    for warning in find_warnings(program=program, known_names=known_names(campaign)):
+    for warning in [
+        *find_warnings(program=program, known_names=known_names(campaign)),
+        *inspection.find_remarks(program=program),
+    ]:
         yield _warning(warning.code, warning.message, "message")
 
 
 def known_names(campaign: Campaign) -> list[str]:
     """The custom variables that the project's data has."""
-    return [_PREFIX[AttributeKind(name.kind)] + name.name for name in catalogue.names(project=campaign.project)]
+    return messaging_queries.variable_names(project=campaign.project)
 
 
 def _sender(campaign: Campaign, content: MessageContent) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Operators' pages of senders, domains, relays and the practice mailbox."""
+"""Operators' pages of senders, domains, relays, templates and the practice mailbox."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.operators import OperatorAdmin
-from messaging.models import DkimKey, MailboxMessage, Relay, RelayRoute, Sender, SenderDomain
-from messaging.services import domains, senders
+from messaging.models import (
+    DkimKey,
+    MailboxMessage,
+    MessageImage,
+    MessageTemplate,
+    MessageTemplateVersion,
+    Relay,
+    RelayRoute,
+    Sender,
+    SenderDomain,
+)
+from messaging.services import domains, images, senders, templates
 
 
 @admin.register(Sender)
@@ -64,6 +74,44 @@ class RelayRouteAdmin(OperatorAdmin):
     list_display = ("__str__", "relay", "project")
     list_select_related = ("relay", "project")
     search_fields = ("sender", "relay__name")
+
+
+@admin.register(MessageTemplate)
+class MessageTemplateAdmin(OperatorAdmin):
+    list_display = ("name", "template_type", "project", "active_version", "last_version", "updated_at")
+    list_filter = ("template_type", ("project", admin.EmptyFieldListFilter))
+    list_select_related = ("project",)
+    search_fields = ("name", "project__name")
+    actions = ("delete",)
+
+    @admin.action(description=_("Delete with all versions, unless campaigns use it"))
+    def delete(self, request: HttpRequest, rows: QuerySet[MessageTemplate]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: templates.delete_template(template=row, actor=actor, now=clock.now()))
+
+
+@admin.register(MessageTemplateVersion)
+class MessageTemplateVersionAdmin(OperatorAdmin):
+    list_display = ("template", "version", "created_by", "updated_at")
+    list_select_related = ("template", "created_by")
+    search_fields = ("template__name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("document")
+
+
+@admin.register(MessageImage)
+class MessageImageAdmin(OperatorAdmin):
+    list_display = ("name", "project", "content_type", "width", "height", "size", "created_by", "created_at")
+    list_filter = ("content_type",)
+    list_select_related = ("project", "created_by")
+    search_fields = ("name", "=token", "project__name")
+    actions = ("delete",)
+
+    @admin.action(description=_("Delete: mails that were sent with it show a gap"))
+    def delete(self, request: HttpRequest, rows: QuerySet[MessageImage]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: images.delete_image(image=row, actor=actor, now=clock.now()))
 
 
 @admin.register(MailboxMessage)

@@ -1,4 +1,4 @@
-"""What the audit trail says of senders, their domains and relays, in words."""
+"""What the audit trail says of senders, their domains and relays, and of templates, in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection
 from django.urls import reverse
 from django.utils.translation import gettext_noop as _
 
+from messaging import template_uses
 from messaging.models import Relay, Sender, SenderDomain
 from projects.models import Project
 from projects.ports import Thing
@@ -26,6 +27,13 @@ SENTENCES = {
     "relay.tested": _("%(who)s tried the relay %(what)s (%(place)s)."),
     "relay.deleted": _("%(who)s deleted the relay %(what)s (%(place)s)."),
     "domain.key_removed": _("%(who)s removed a key of the domain %(what)s: %(selector)s."),
+    "template.created": _("%(who)s created the template %(what)s."),
+    "template.saved": _("%(who)s saved version %(version)s of the template %(what)s."),
+    "template.activated": _("%(who)s made version %(version)s of the template %(what)s the active one."),
+    "template.restored": _("%(who)s restored version %(of)s of the template %(what)s as version %(version)s."),
+    "image.added": _("%(who)s added the picture %(what)s."),
+    "image.deleted": _("%(who)s deleted the picture %(what)s."),
+    "template.deleted": _("%(who)s deleted the template %(what)s with all its versions."),
 }
 
 
@@ -36,6 +44,11 @@ def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thin
     if label == "messaging.relay":
         kept = Relay.objects.filter(project=project, pk__in=ids).values_list("pk", "name")
         return {str(pk): Thing(name, reverse("messaging:edit-relay", args=[project.public_id, pk])) for pk, name in kept}
+    if label == "messaging.messagetemplate":
+        return {
+            str(pk): Thing(name, reverse("messaging:show-template", args=[project.public_id, pk]))
+            for pk, name in template_uses.visible(project=project).filter(pk__in=ids).values_list("pk", "name")
+        }
     if label != "messaging.sender":
         return {}
     page = reverse("messaging:list-senders", args=[project.public_id])

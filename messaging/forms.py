@@ -1,7 +1,8 @@
-"""Forms of senders, domains and relays."""
+"""Forms of senders, domains and relays, and of the fields of an e-mail."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -134,3 +135,74 @@ def _sender(text: str) -> str:
         return names.normal(text)
     except (ValidationError, ValueError):
         raise ValidationError(_("“%(text)s” is neither an address nor a domain."), params={"text": text[:80]}) from None
+
+
+class EmailForm(StyledForm):
+    """What an e-mail says; the page around it has the ``message-editor`` controller."""
+
+    subject = forms.CharField(label=_("Subject"), max_length=998, required=False)
+    preheader = forms.CharField(
+        label=_("Preheader"), max_length=300, required=False, help_text=_("What the inbox shows beside the subject.")
+    )
+    html = forms.CharField(
+        label=_("HTML"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"})
+    )
+    text = forms.CharField(
+        label=_("Text part"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=_("Empty: made from the HTML."),
+    )  # fmt: skip
+    defaults = forms.CharField(
+        label=_("Defaults for missing values"), required=False, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("One a line: User.UserAttributes.MBR_FULLNM = 고객"),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("subject", "preheader", "html", "text"):
+            self.fields[name].widget.attrs |= {
+                "data-message-editor-target": "field",
+                "data-action": "input->message-editor#changed",
+            }
+
+    def clean_subject(self) -> str:
+        subject = str(self.cleaned_data["subject"])
+        if any(ord(char) < 32 for char in subject):
+            raise forms.ValidationError(_("A subject is one line of text."))
+        return subject
+
+    def clean_defaults(self) -> dict[str, str]:
+        return clean_defaults(str(self.cleaned_data["defaults"]))
+
+    def typed(self) -> dict[str, str]:
+        """What stands in the fields, accepted or not."""
+        accepted = {} if self.errors else self.cleaned_data | {"defaults": self["defaults"].value()}
+        return {name: str(accepted.get(name, self[name].value()) or "") for name in self.fields}
+
+
+def clean_defaults(text: str) -> dict[str, str]:
+    """Raises Django's ``ValidationError`` for a line that says none."""
+    found, wrong = read_defaults(text)
+    if wrong:
+        raise forms.ValidationError(_("“%(line)s” has no “=”.") % {"line": wrong[:60]})
+    return found
+
+
+def read_defaults(text: str) -> tuple[dict[str, str], str]:
+    """The default of each variable, and the last line that says none."""
+    found, wrong = {}, ""
+    for line in text.splitlines():
+        name, is_there, value = line.partition("=")
+        if line.strip() and not is_there:
+            wrong = line
+        elif name.strip():
+            found[name.strip().strip("{}").strip()] = value.strip()
+    return found, wrong
+
+
+def defaults_text(defaults: dict[str, str]) -> str:
+    return "\n".join(f"{name} = {value}" for name, value in defaults.items())
+
+
+def message_names(names: list[str]) -> str:
+    """The variables that the editor completes, as JSON."""
+    return json.dumps([*names, "Address", "User.UserId", "Location.City", "UnsubscribeUrl"], ensure_ascii=False)

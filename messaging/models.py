@@ -1,4 +1,4 @@
-"""Senders and their domains, relays, and the built-in mailbox of practice mode."""
+"""Senders and their domains, relays, message templates, and the built-in mailbox of practice mode."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from projects.models import Project
@@ -45,6 +46,87 @@ class Sender(models.Model):
     @property
     def is_verified(self) -> bool:
         return self.verified_at is not None
+
+
+class TemplateType(models.TextChoices):
+    EMAIL = "EMAIL", _("E-mail")
+    SMS = "SMS", _("SMS")
+    PUSH = "PUSH", _("Push")
+    VOICE = "VOICE", _("Voice")
+    INAPP = "INAPP", _("In-app")
+
+
+class MessageTemplate(models.Model):
+    """A message to use again. Its name is one for the whole installation and type; see ADR 15 for who sees and changes it."""
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")  # None: every project's
+    template_type = models.CharField(max_length=5, choices=TemplateType.choices)
+    name = models.CharField(_("name"), max_length=128, db_collation="C")  # case-sensitive, in the API's order
+    active_version = models.IntegerField(default=1)
+    last_version = models.IntegerField(default=1)  # the highest number ever given: none is given twice
+    revision = models.IntegerField(default=1)  # moves with every save, so that one of two at once is refused
+    tags = models.JSONField(default=dict, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["template_type", "name"], name="template_once"),
+            models.CheckConstraint(condition=models.Q(template_type__in=TemplateType.values), name="template_type_known"),
+            models.CheckConstraint(condition=models.Q(name__regex=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"), name="template_name_plain"),
+        ]
+        indexes = [models.Index(fields=["project", "name"], name="template_by_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MessageTemplateVersion(models.Model):
+    """What a template says, in Pinpoint's shape (`EmailTemplateRequest` …), and our `Pabal` member."""
+
+    template = models.ForeignKey(MessageTemplate, models.CASCADE, related_name="versions")
+    version = models.IntegerField()
+    document = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["template", "version"], name="template_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.template_id} v{self.version}"
+
+
+class MessageImage(models.Model):
+    """A picture for messages, in the default storage. Whoever has its address sees it: mail programs log in nowhere."""
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")  # None: every project's
+    token = models.CharField(max_length=32, unique=True)  # the part of its address that nobody guesses
+    name = models.CharField(max_length=200)  # of the file that was uploaded
+    content_type = models.CharField(max_length=32)
+    width = models.IntegerField()  # pixels
+    height = models.IntegerField()
+    size = models.IntegerField()  # bytes
+    file = models.CharField(max_length=300)  # its name in the storage
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="image_by_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> str:
+        return reverse("messaging:show-image", args=[f"{self.token}.{self.content_type.rpartition('/')[2]}"])
+
+    @property
+    def url(self) -> str:
+        """The address in mails."""
+        return f"{settings.PUBLIC_URL}{self.path}"
 
 
 class MailboxMessage(models.Model):

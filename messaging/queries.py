@@ -1,4 +1,4 @@
-"""Reads of senders and the mailbox."""
+"""Reads of senders, templates and the mailbox."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from endpoints import catalogue
+from endpoints.models import AttributeKind
+from messaging import template_uses
 from messaging.delivery import routing
 from messaging.domains import doctor, names, wording
 from messaging.domains.doctor import Check, Level
-from messaging.models import DkimKey, MailboxMessage, Relay, Sender, SenderDomain
+from messaging.message_templates.documents import email_content
+from messaging.models import DkimKey, MailboxMessage, MessageTemplate, Relay, Sender, SenderDomain, TemplateType
+from messaging.rendering import MessageContent
 from projects.models import Project
+
+_PREFIX = {
+    AttributeKind.ATTRIBUTE: "Attributes.",
+    AttributeKind.USER_ATTRIBUTE: "User.UserAttributes.",
+    AttributeKind.METRIC: "Metrics.",
+}
 
 
 def senders(*, project: Project) -> QuerySet[Sender]:
@@ -111,3 +122,28 @@ def mailbox(*, project: Project | None, search: str = "", before: int | None = N
     if before is not None:
         found = found.filter(pk__lt=before)
     return list(found[:limit])
+
+
+def email_template(*, project: Project, name: str, version: int | str | None = None) -> tuple[int, MessageContent] | None:
+    """A version (None: the active one) of an e-mail template that the project sees, and what it says; None: there is none such.
+
+    The sender is left empty.
+    """
+    template = template_uses.visible(project=project).filter(template_type=TemplateType.EMAIL, name=name).first()
+    if template is None:
+        return None
+    wanted = str(template.active_version if version is None else version)
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
+        return None
+    found = template.versions.filter(version=int(wanted)).first()
+    return (found.version, email_content(found.document)) if found else None
+
+
+def template_choices(*, project: Project, template_type: str) -> list[MessageTemplate]:
+    """The templates that a message of the project may be made from, those saved last first."""
+    return list(template_uses.visible(project=project).filter(template_type=template_type).order_by("-updated_at", "-pk")[:500])
+
+
+def variable_names(*, project: Project) -> list[str]:
+    """The custom variables that the project's data has."""
+    return [_PREFIX[AttributeKind(name.kind)] + name.name for name in catalogue.names(project=project)]

@@ -24,6 +24,8 @@ KINDS = {
     "sender": gettext_lazy("Senders"),
     "domain": gettext_lazy("Domains"),
     "relay": gettext_lazy("Relays"),
+    "template": gettext_lazy("Message templates"),
+    "image": gettext_lazy("Pictures"),
     "segment": gettext_lazy("Segments"),
     "import": gettext_lazy("Imports"),
     "scheduled_import": gettext_lazy("Scheduled imports"),

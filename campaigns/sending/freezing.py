@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, limits, schedule, treatments
+from campaigns import lifecycle, limits, schedule, template_use, treatments
 from campaigns.models import CampaignState, ExclusionReason, HoldReason, Run, RunExclusion, RunState, Slice
 from campaigns.sending import message
 from campaigns.services import occurrences
@@ -21,6 +21,7 @@ from core.audience import Audience
 from core.errors import Refusal
 from endpoints import eligibility
 from messaging import queries as messaging_queries
+from messaging.rendering import compile_content
 from projects.models import Installation
 from segments import evaluation
 
@@ -64,6 +65,7 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
         return
     run = Run.objects.select_related("campaign", "campaign__project").get(pk=run_id)
     try:
+        run.campaign = template_use.with_message(run.campaign)  # read once: what is checked here is what is sent
         frozen = _compute(run, clock())
     except (Refusal, ValueError) as refusal:
         _fail(run, str(refusal), clock())
@@ -84,7 +86,9 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
 def _compute(run: Run, now: datetime.datetime) -> Frozen:
     document = treatments.definition(run.campaign.document, run.treatment)
     limits.parse_limits(document)  # what can't be read is said now, and not by a worker
-    address = message.content_of(content_of(document)).from_address
+    content = message.content_of(content_of(document))
+    compile_content(content)  # a message that can't be rendered fails the run before anybody is sent anything
+    address = content.from_address
     if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
         raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
     members = evaluation.evaluate_segment(

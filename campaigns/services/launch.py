@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, review, schedule, treatments
+from campaigns import lifecycle, review, schedule, template_use, treatments
 from campaigns.models import Campaign, CampaignState, CampaignVersion, Run, RunState, Treatment, WinnerTest
 from campaigns.services import changes, occurrences
 from campaigns.services.drafts import CampaignRefused
@@ -104,6 +104,7 @@ def _pinned(held: Campaign, segment_version: int | None, actor: User | None) -> 
     except Segment.DoesNotExist:  # deleted since the review
         raise CampaignRefused(_("The segment was deleted. Choose another one.")) from None
     document["SegmentVersion"] = pinned or segment.version
+    template_use.hold(project=held.project, document=document)
     return document
 
 

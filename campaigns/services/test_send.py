@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from campaigns import template_use
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of, signer_of
 from campaigns.services.drafts import CampaignRefused
@@ -23,7 +24,9 @@ from projects.services import audit
 def send_test(
     *, campaign: Campaign, actor: User, addresses: Sequence[str], document: dict[str, Any], now: datetime.datetime
 ) -> None:
-    """Send to these addresses with the values of ``document`` (an endpoint's). Raises ``CampaignRefused`` or ``TemplateError``."""
+    """Send to these addresses with the values of ``document`` (an endpoint's). Raises ``CampaignRefused``, ``TemplateGone`` or
+    ``TemplateError``."""
+    campaign = template_use.with_message(campaign)
     message = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
     content = content_of({"Message": message, "Pabal": campaign.document.get("Pabal", {})})
     if not content.from_address:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from campaigns import parts, review, schedule, treatments, wording
+from campaigns import parts, review, schedule, template_use, treatments, wording
 from campaigns.forms import TreatmentsForm
 from campaigns.models import Campaign, WinnerTest
 from campaigns.sending.message import content_of
@@ -112,6 +113,8 @@ def review_lines(campaign: Campaign) -> list[ReviewLine]:
     """Each treatment for the review; none for a campaign of one."""
     if not treatments.varied_step(campaign.document):
         return []
+    with contextlib.suppress(template_use.TemplateGone):  # the findings say so
+        campaign = template_use.with_message(campaign)
     found = []
     for tab in tabs(campaign, current=-1):
         document = treatments.definition(campaign.document, tab.number)

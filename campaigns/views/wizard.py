@@ -14,7 +14,7 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import forms, limit_forms, limits, parts, queries, review, schedule, wording
+from campaigns import checklist, forms, limit_forms, limits, parts, queries, review, schedule, template_use, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.services import drafts, launch, steps, test_send
@@ -25,7 +25,10 @@ from campaigns.views.navigation import step_navigation
 from core import clock, keyset
 from core.errors import Refusal
 from endpoints.queries import EndpointRow, endpoint_rows
+from messaging import inspection
 from messaging import queries as messaging_queries
+from messaging.forms import defaults_text, message_names, read_defaults
+from messaging.models import TemplateType
 from messaging.rendering import MessageContent, Rendered, TemplateError, compile_content
 from messaging.rendering import render as render_message
 from messaging.views.mail_policy import mail_policy
@@ -168,14 +171,22 @@ def _counts(campaign: Campaign) -> segment_queries.Counts | None:
 
 
 def _message_initial(campaign: Campaign) -> dict[str, Any]:
-    content = _content(campaign)
+    content = _written(campaign)
+    chosen = template_use.chosen_template(campaign.document) or {}
     return {
+        "way": "template" if chosen else "own", "template": chosen.get("Name", ""), "template_version": chosen.get("Version", ""),
         "sender": content.from_address, "subject": content.subject, "preheader": content.preheader, "html": content.html,
-        "text": content.text, "defaults": forms.defaults_text(content.defaults),
+        "text": content.text, "defaults": defaults_text(content.defaults),
     }  # fmt: skip
 
 
 def _content(campaign: Campaign) -> MessageContent:
+    """What would be sent now. Raises ``TemplateGone``."""
+    return _written(template_use.with_message(campaign))
+
+
+def _written(campaign: Campaign) -> MessageContent:
+    """What is written in the campaign itself."""
     message = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
     return content_of({"Message": message, "Pabal": campaign.document.get("Pabal", {})})
 
@@ -183,12 +194,18 @@ def _content(campaign: Campaign) -> MessageContent:
 def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     senders = messaging_queries.usable_senders(project=access.project)
     choices = [(sender.address, str(sender)) for sender in senders]
-    form = forms.MessageForm(request.POST or None, initial=_message_initial(campaign), senders=choices)
+    templates = messaging_queries.template_choices(project=access.project, template_type=TemplateType.EMAIL)
+    form = forms.MessageForm(
+        request.POST or None, initial=_message_initial(campaign), senders=choices,
+        templates=[(one.name, one.name) for one in templates],
+    )  # fmt: skip
     said: dict[str, Any] | None = {}
     typed = _typed_message(form, {sender.address: sender.header for sender in senders}) if form.is_bound else None
     if typed is not None and form.is_valid():
         try:
-            compile_content(content_of({"Message": typed.members["MessageConfiguration"]["EmailMessage"], "Pabal": typed.pabal}))
+            compile_content(_content(_edited(campaign, typed)))
+        except template_use.TemplateGone as gone:
+            form.add_error("template_version", gone.message)
         except TemplateError as error:
             form.add_error(error.part if error.part in form.fields else None, error.message)
         else:
@@ -197,7 +214,7 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
                 return _next(request, campaign, "message")
     return _page(
         request, campaign, "message", form=form, has_senders=bool(senders), findings=_message_findings(campaign, typed),
-        names=forms.message_names(review.known_names(campaign)), test_form=forms.TestSendForm(), member=_member(request, campaign),
+        names=message_names(review.known_names(campaign)), test_form=forms.TestSendForm(), member=_member(request, campaign),
         **(said or {}),
     )  # fmt: skip
 
@@ -205,21 +222,32 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
 def _typed_message(form: forms.MessageForm, headers: dict[str, str]) -> parts.Part:
     """The message as it stands in the form, accepted or not."""
     values = form.typed()
+    template = form.template_configuration()
+    if template is not None:
+        sender = {"EmailMessage": {"FromAddress": headers.get(values["sender"], "")}}
+        members = {"MessageConfiguration": sender, "TemplateConfiguration": template}
+        return parts.Part(members=members, pabal={"Preheader": None, "DefaultSubstitutions": None})
     email = {
         "FromAddress": headers.get(values["sender"], ""), "Title": values["subject"], "HtmlBody": values["html"],
         "Body": values["text"],
     }  # fmt: skip
-    pabal = {"Preheader": values["preheader"], "DefaultSubstitutions": forms.read_defaults(values["defaults"])[0]}
-    return parts.Part(members={"MessageConfiguration": {"EmailMessage": email}}, pabal=pabal)
+    pabal = {"Preheader": values["preheader"], "DefaultSubstitutions": read_defaults(values["defaults"])[0]}
+    return parts.Part(members={"MessageConfiguration": {"EmailMessage": email}, "TemplateConfiguration": None}, pabal=pabal)
+
+
+def _edited(campaign: Campaign, typed: parts.Part) -> Campaign:
+    """The campaign as it would be with what is typed; never saved."""
+    edited = copy.copy(campaign)
+    edited.document = typed.applied(campaign.document)
+    return edited
 
 
 def _message_findings(campaign: Campaign, typed: parts.Part | None) -> list[review.Finding]:
     """What there is to say about the message in the editor. What is wrong with a typed template is said at its field."""
     if typed is None:
         return review.message_findings(campaign=campaign) if campaign.document.get("MessageConfiguration") else []
-    edited = copy.copy(campaign)  # never saved
-    edited.document = typed.applied(campaign.document)
-    return [finding for finding in review.message_findings(campaign=edited) if finding.code != "template"]
+    found = review.message_findings(campaign=_edited(campaign, typed))
+    return [finding for finding in found if finding.code not in ("template", "template_gone")]
 
 
 def _member(request: HttpRequest, campaign: Campaign) -> EndpointRow | None:
@@ -253,8 +281,10 @@ def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResp
     )
     rendered: Rendered | None = None
     try:
-        rendered = render_message(compile_content(_content(campaign)), document=member.document if member else {})
-    except TemplateError as error:
+        content = _content(campaign)
+        rendered = render_message(compile_content(content), document=member.document if member else {})
+        context["inbox"] = inspection.inbox(rendered=rendered, sender=content.from_name or content.from_address)
+    except (TemplateError, template_use.TemplateGone) as error:
         context["refusal"] = error.message
     context |= {"rendered": rendered, "access": access, "treatment": treatment_pages.asked(request)}
     return render(request, "campaigns/_preview.html", context)
@@ -268,7 +298,7 @@ def preview_html(request: HttpRequest, project_id: str, campaign_id: str) -> Htt
     member = _member(request, campaign)
     try:
         page = render_message(compile_content(_content(campaign)), document=member.document if member else {}).html
-    except TemplateError as error:
+    except (TemplateError, template_use.TemplateGone) as error:
         page = escape(error.message)
     return HttpResponse('<base target="_blank">' + page)
 
@@ -374,15 +404,19 @@ def list_moments(request: HttpRequest, project_id: str, campaign_id: str) -> Htt
 
 def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     found = review.findings(campaign=campaign, now=clock.now())
+    listed = checklist.checklist(findings=found, is_practice=access.project.is_practice)
     segment = Segment.objects.filter(project=access.project, public_id=campaign.document.get("SegmentId", "")).first()
     counts = _counts(campaign)
     people = counts.eligible if counts else None
     context = {
         "findings": found,
+        "checklist": listed,
+        "others": checklist.outside(findings=found, listed=listed),
         "has_errors": any(finding.is_error for finding in found),
         "counts": counts,
         "segment": segment,
-        "content": _content(campaign),
+        "content": _reviewed_content(campaign),
+        "template": template_use.chosen_template(campaign.document),
         "treatments": treatment_pages.review_lines(campaign),
         "winner": treatment_pages.winner_sentence(campaign),
         "limits": limits.sentences(campaign.document, project=access.project, now=clock.now(), people=people),
@@ -396,6 +430,14 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         except Refusal as refusal:
             context["who"] = refusal.message
     return _page(request, campaign, "review", **context)
+
+
+def _reviewed_content(campaign: Campaign) -> MessageContent:
+    """What would be sent; of a template that is gone only what the campaign itself says (the findings say that it is)."""
+    try:
+        return _content(campaign)
+    except template_use.TemplateGone:
+        return _written(campaign)
 
 
 @require_POST

@@ -10,6 +10,8 @@ application.register("reveal", RevealController);
 const later = {
   calendar: "./controllers/calendar_controller.js",
   copy: "./controllers/copy_controller.js",
+  "design-editor": "./controllers/design_editor_controller.js",
+  length: "./controllers/length_controller.js",
   rows: "./controllers/rows_controller.js",
   "segment-builder": "./controllers/segment_builder_controller.js",
   shares: "./controllers/shares_controller.js",

@@ -37,7 +37,7 @@ WITH_AN_ID = {
 PUBLIC = {
     "projects:home", "projects:log-in", "projects:log-out", "projects:reset-password", "projects:reset-password-sent",
     "projects:set-password", "projects:set-language", "projects:accept-invitation", "messaging:verify-sender",
-    "messaging:unsubscribe", "console:healthz", "console:readyz",
+    "messaging:unsubscribe", "messaging:show-image", "console:healthz", "console:readyz",
 }  # fmt: skip
 # Pages that only read: a POST is answered as a GET is, and changes nothing. All others must refuse a viewer's POST.
 READS = {
@@ -49,6 +49,8 @@ READS = {
     "segments:count-document", "segments:list-values", "segments:list-links", "console:show-overview", "endpoints:list-people",
     "endpoints:show-person", "segments:list-person-segments", "campaigns:list-history", "endpoints:list-erasures",
     "endpoints:list-attributes", "endpoints:count-attribute", "messaging:show-domain",
+    "messaging:list-templates", "messaging:show-template", "messaging:preview-template", "messaging:preview-template-html",
+    "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
 }  # fmt: skip
 
 

@@ -11,7 +11,15 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from campaigns.models import Campaign, Run, RunExclusion
 from core.audience import Audience
-from messaging.models import MailboxMessage, Relay, Sender, SenderDomain
+from messaging.models import (
+    MailboxMessage,
+    MessageImage,
+    MessageTemplate,
+    MessageTemplateVersion,
+    Relay,
+    Sender,
+    SenderDomain,
+)
 from projects.models import Invitation, Member, Project, Role, User
 from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, ScheduledImport, Segment
 from segments.services import connections, segments
@@ -49,6 +57,8 @@ class World:
     member: Member
     invitation: Invitation
     endpoint_id: int
+    template: MessageTemplate
+    image: MessageImage
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -69,11 +79,21 @@ class World:
             "pk": self.message.pk,
             "message_id": self.message.pk,
             "endpoint_id": self.endpoint_id,
+            "template_id": self.template.pk,
+            "image_id": self.image.pk,
         }
 
 
 # Parameters that name no thing of a project.
-WORDS: dict[str, str | int] = {"version": 1, "step": "review", "what": "targeted", "token": "no-such-token", "uidb64": "MQ"}
+WORDS: dict[str, str | int] = {
+    "version": 1,
+    "step": "review",
+    "what": "targeted",
+    "token": "no-such-token",
+    "file_name": "no-such.png",
+    "design": "sale.ko",
+    "uidb64": "MQ",
+}
 # Names too general to be filled by name alone: which addresses may use them.
 _MAILBOX = {"messaging:show-mailbox-message", "messaging:show-mailbox-html", "messaging:download-mailbox-message"}
 
@@ -117,7 +137,11 @@ def make_world(*, text: str = "가을") -> World:
         member=Member.objects.get(project=project, user=owner), invitation=Invitation.objects.create(
             project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,
             expires_at=datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC),
-        ), endpoint_id=endpoint.pk,
+        ), endpoint_id=endpoint.pk, template=_template(project, text),
+        image=MessageImage.objects.create(
+            project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
+            file=f"images/{project.public_id}/none.png",
+        ),
     )  # fmt: skip
 
 
@@ -133,6 +157,16 @@ def _job(project: Project, connection: Connection, text: str) -> ImportJob:
         line=text,
     )  # fmt: skip
     return job
+
+
+def _template(project: Project, text: str) -> MessageTemplate:
+    document = {"Subject": text[:990], "HtmlPart": "<p>{{User.UserAttributes.MBR_FULLNM}}</p>", "TemplateDescription": text[:500]}
+    template = MessageTemplate.objects.create(project=project, template_type="EMAIL", name=f"News-{project.pk}", last_version=2)
+    for version in (1, 2):
+        MessageTemplateVersion.objects.create(
+            template=template, version=version, document=document | {"TextPart": text * version}
+        )
+    return template
 
 
 def _schedule(project: Project, connection: Connection, text: str) -> ScheduledImport:
