@@ -6,6 +6,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import F, Min, Q, QuerySet, Sum
 from django.urls import reverse
@@ -134,13 +135,22 @@ def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, li
     found = {}
     for campaign in Campaign.objects.filter(project_id=project_id, public_id__in=public_ids).select_related("project"):
         try:
-            document = template_use.resolved(project=campaign.project, document=campaign.document)
-            content = document.get("MessageConfiguration", {}).get("EmailMessage", {})
-            program = compile_content(content_of({"Message": content, "Pabal": document.get("Pabal", {})}))
+            program = compile_content(content_of(_newest_content(campaign)))
         except (TemplateError, template_use.TemplateGone):
             continue
         found[campaign.public_id] = program.links
     return found
+
+
+def _newest_content(campaign: Campaign) -> dict[str, Any]:
+    """What the campaign sent last, where it follows a template, else what it says. Raises ``TemplateGone``."""
+    if template_use.chosen_template(campaign.document) is not None:
+        newest = campaign.runs.exclude(content={}).order_by("-pk").values_list("content", flat=True).first()
+        if newest:
+            return dict(newest)
+    document = template_use.resolved(project=campaign.project, document=campaign.document)
+    message = document.get("MessageConfiguration", {}).get("EmailMessage", {})
+    return {"Message": message, "Pabal": document.get("Pabal", {})}
 
 
 def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:

@@ -110,6 +110,7 @@ def _written_out(project: Project, document: Mapping[str, Any], sender: str) -> 
         "Title": template.subject,
         "HtmlBody": template.html,
         "Body": template.text,
+        "Headers": [{"Name": name, "Value": value} for name, value in template.headers],
     }
     pabal = dict(document.get("Pabal", {})) | {
         "Preheader": template.preheader, "DefaultSubstitutions": template.defaults,

@@ -93,9 +93,33 @@ def _write(document: dict[str, Any], path: Path, value: Any) -> None:
 
 
 class EmailTemplateForm(EmailForm, _DocumentForm):
+    headers = forms.CharField(
+        label=_("More headers"), required=False, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=_("One a line: X-Name: value. From, Subject, List-Unsubscribe and the like are written by the console itself."),
+    )  # fmt: skip
     paths = {
         "subject": ("Subject",), "preheader": ("Pabal", "Preheader"), "html": ("HtmlPart",), "text": ("TextPart",),
     }  # fmt: skip
+
+    @classmethod
+    def initial_of(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        lines = (f"{one.get('Name', '')}: {one.get('Value', '')}" for one in document.get("Headers") or ())
+        return super().initial_of(document) | {"headers": "\n".join(lines)}
+
+    def clean_headers(self) -> list[dict[str, str]]:
+        found = []
+        for line in str(self.cleaned_data["headers"]).splitlines():
+            name, colon, value = line.partition(":")
+            if line.strip() and not colon:
+                raise forms.ValidationError(_("“%(line)s” has no “:”.") % {"line": line[:60]})
+            if name.strip():
+                found.append({"Name": name.strip(), "Value": value.strip()})
+        return found
+
+    def document(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        made = super().document(stored)
+        _write(made, ("Headers",), self.cleaned_data["headers"] or None)
+        return made
 
 
 class DesignForm(forms.Form):
@@ -295,7 +319,8 @@ FORMS: dict[str, type[Any]] = {
 }  # fmt: skip
 # A member that a refusal names → the field beside which it is said.
 FIELDS = {"Subject": "subject", "Pabal.Preheader": "preheader", "HtmlPart": "html", "TextPart": "text", "Body": "body",
-          "DefaultSubstitutions": "defaults", "TemplateDescription": "description", "Layout": "layout"}  # fmt: skip
+          "DefaultSubstitutions": "defaults", "TemplateDescription": "description", "Layout": "layout",
+          "Headers": "headers", "Headers.Name": "headers", "Headers.Value": "headers"}  # fmt: skip
 
 
 def field_of(part: str) -> str:

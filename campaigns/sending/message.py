@@ -31,6 +31,7 @@ def content_of(content: dict[str, Any]) -> MessageContent:
         html=message.get("HtmlBody", ""),
         text=message.get("Body", ""),
         defaults=pabal.get("DefaultSubstitutions", {}),
+        headers=tuple((one.get("Name", ""), one.get("Value", "")) for one in message.get("Headers") or ()),
     )
 
 

@@ -39,6 +39,7 @@ def email_content(document: Mapping[str, Any], *, from_address: str = "", from_n
         html=document.get("HtmlPart", ""),
         text=document.get("TextPart", ""),
         defaults=shapes.substitutions(document),
+        headers=tuple((one.get("Name", ""), one.get("Value", "")) for one in document.get("Headers") or ()),
     )
 
 

@@ -11,7 +11,10 @@ HTML_LIMIT = 600_000  # characters of an e-mail template (reference, section 5.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageContent:
-    """An e-mail as it was written. ``defaults``: a variable (``User.UserAttributes.Name``) to what a missing value becomes."""
+    """An e-mail as it was written. ``defaults``: a variable (``User.UserAttributes.Name``) to what a missing value becomes.
+
+    ``headers``: more lines of the head, names and values; those that the console writes itself are left out.
+    """
 
     from_address: str
     from_name: str = ""
@@ -21,6 +24,7 @@ class MessageContent:
     html: str = ""
     text: str = ""
     defaults: dict[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class TemplateError(Refusal):

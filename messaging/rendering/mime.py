@@ -14,6 +14,12 @@ from messaging.rendering.program import Rendered
 
 _LONGEST_LINE = 990  # bytes; RFC 5322 allows 998
 _WORD_BYTES = 42  # of an encoded word: 75 characters at most with its frame
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,126}")
+# What the console, its relays or its signature write; a second one would make the message invalid, or lie.
+_OWN = frozenset({
+    "from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "mime-version", "return-path", "received", "dkim-signature",
+    "list-id", "list-unsubscribe", "list-unsubscribe-post", "feedback-id", "precedence", "reply-to",
+})  # fmt: skip
 _SPECIAL = re.compile(r'[()<>@,;:\\".\[\]]')
 
 
@@ -48,6 +54,7 @@ class MimeBuilder:
         ]
         if content.reply_to:
             lines.append(f"Reply-To: {ascii_address(content.reply_to)}")
+        lines += [f"{name}: {encoded(value)}" for name, value in content.headers if _is_free(name)]
         if run_id:
             lines += [
                 f"X-Pabal-Run: {run_id}",
@@ -83,6 +90,11 @@ def _part(subtype: str, text: str) -> bytes:
     packed = base64.b64encode(raw)
     lines = b"\r\n".join([packed[start : start + 76] for start in range(0, len(packed), 76)])
     return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode() + lines
+
+
+def _is_free(name: str) -> bool:
+    low = name.lower()
+    return bool(_HEADER_NAME.fullmatch(name)) and low not in _OWN and not low.startswith(("content-", "x-pabal-", "x-ses-"))
 
 
 def _fits(raw: bytes) -> bool:

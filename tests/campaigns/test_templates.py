@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import email
+import email.policy
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import template_use, treatments
+from campaigns import queries, template_use, treatments
 from campaigns.models import Campaign, CampaignState, Run, RunState
 from campaigns.sending import freezing, message
 from campaigns.services import launch, occurrences, test_send
@@ -227,3 +229,40 @@ def test_the_review_lists_each_topic_and_what_is_said_of_it_once(project: Projec
     }  # fmt: skip
     assert page.context["others"] == []
     assert page.content.decode().count("leads nowhere") == 1
+
+
+def test_a_templates_headers_are_sent_but_for_those_that_are_the_consoles(project: Project, segment: Segment) -> None:
+    clock = Clock()
+    names = ("X-Shop", "From", "list-unsubscribe", "Content-Type", "X-Pabal-Run", "X-Long")
+    headers = [{"Name": name, "Value": "가을" if name == "X-Shop" else "v" * 800} for name in names]
+    make(project, document={"Subject": "x", "HtmlPart": "y", "Headers": headers})
+    campaign = campaign_with(segment, Name="News")
+    launch.launch_campaign(campaign=campaign, actor=None, now=clock())
+
+    head = email.message_from_string(sent(run_of(campaign, clock), clock), policy=email.policy.default)
+
+    assert head["X-Shop"] == "가을"
+    assert len(head["X-Long"]) == 800
+    for name in ("From", "List-Unsubscribe", "Content-Type", "X-Pabal-Run"):
+        assert len(head.get_all(name)) == 1
+        assert "vvv" not in head[name]
+
+
+def test_links_of_a_campaign_that_follows_are_those_of_its_newest_run(project: Project, segment: Segment) -> None:
+    clock = Clock()
+    template = make(project, document={"Subject": "x", "HtmlPart": "<a href='https://shop.kr/1'>1</a>"})
+    campaign = campaign_with(segment, Name="News")
+    launch.launch_campaign(campaign=campaign, actor=None, now=clock())
+    run_of(campaign, clock)
+    templates.update_template(
+        template=template,
+        actor=None,
+        document={"HtmlPart": "<a href='https://shop.kr/2'>2</a>"},
+        now=clock(),
+        create_new_version=False,
+    )
+
+    found = queries.campaign_links(project.pk, [campaign.public_id])
+    template.delete()
+
+    assert found == queries.campaign_links(project.pk, [campaign.public_id]) == {campaign.public_id: ["https://shop.kr/1"]}

@@ -134,7 +134,9 @@ def test_members_that_no_field_shows_are_kept(project: Project) -> None:
     other = make(project, name="P", template_type="PUSH", document=push)
     client = logged_in(project.created_by)
 
-    client.post(url("edit-template", project, template.pk), {"subject": "y", "html": "<p>1</p>", "save": "new"})
+    client.post(
+        url("edit-template", project, template.pk), {"subject": "y", "html": "<p>1</p>", "headers": "X-A: b", "save": "new"}
+    )
     client.post(url("edit-template", project, other.pk), {"GCM_Title": "u", "save": "new"})
 
     assert latest(template) == document | {"Subject": "y"}
@@ -214,3 +216,18 @@ def test_a_design_can_be_turned_into_html(project: Project) -> None:
     client.post(url("edit-template", project, template.pk), {"subject": "x", "to_html": "1", "save": "new"})
 
     assert latest(template) == {"Subject": "x", "HtmlPart": compiled}
+
+
+def test_headers_are_written_one_a_line_and_what_can_be_none_is_refused_there(project: Project) -> None:
+    template = make(project)
+    client = logged_in(project.created_by)
+    edit = url("edit-template", project, template.pk)
+
+    for wrong in ("no colon", "X Y: a", "X-Ä: a", "X-A: " + "v" * 871, "\n".join(["X-A: b"] * 16)):
+        assert (
+            "headers" in client.post(edit, {"subject": "x", "html": "y", "headers": wrong, "save": "new"}).context["form"].errors
+        )
+    client.post(edit, {"subject": "x", "html": "y", "headers": "X-A: b: c\n\nX-B: 가", "save": "new"})
+
+    assert latest(template)["Headers"] == [{"Name": "X-A", "Value": "b: c"}, {"Name": "X-B", "Value": "가"}]
+    assert client.get(edit).context["form"].initial["headers"] == "X-A: b: c\nX-B: 가"
