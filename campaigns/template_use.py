@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -84,6 +86,15 @@ def _of_treatment(project: Project, document: Mapping[str, Any], own: Mapping[st
     said = document.get("Pabal", {})  # a message of its own must not take the template's defaults for its missing ones
     pabal = {"Preheader": said.get("Preheader", ""), "DefaultSubstitutions": said.get("DefaultSubstitutions", {})}
     return {**own, "Pabal": pabal | own.get("Pabal", {})}
+
+
+def fingerprint(*, campaign: Campaign) -> str:
+    """A short text that changes with what the campaign's templates say; empty for a campaign without. Raises ``TemplateGone``."""
+    parts = (campaign.document, *campaign.document.get("AdditionalTreatments", []))
+    if all(chosen_template(part) is None for part in parts):
+        return ""
+    said = json.dumps(resolved(project=campaign.project, document=campaign.document), sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def with_message(campaign: Campaign) -> Campaign:

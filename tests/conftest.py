@@ -36,11 +36,8 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     from analytics import signing_keys
 
     settings.VAR_DIR = tmp_path
-<<<<<<< HEAD
     settings.SEND_COME_BACK_SECONDS = 0  # the database writes a checkpoint when it likes
-=======
     settings.DNS_RESOLVER = "127.0.0.1:9"  # nobody: a test asks the world nothing
->>>>>>> 7f90dfb (campaigns, messaging: What DNS lacks is mended from the review on the domain's own page; tests ask the world's DNS nothing.)
     settings.WHITENOISE_AUTOREFRESH = True  # else each new client lists every static file
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher"

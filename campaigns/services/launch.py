@@ -37,12 +37,14 @@ def launch_campaign(
     now: datetime.datetime,
     base_version: int | None = None,
     segment_version: int | None = None,
+    base_message: str = "",
 ) -> None:
     """Launch a draft: its definition is frozen, its segment's version pinned, its first occurrence due.
 
     ``base_version`` and ``segment_version`` are those of the campaign and of its segment that were reviewed (None: launch what is
-    stored). Raises ``CampaignChanged`` or ``SegmentChanged`` when either says something else by now, and ``CampaignIncomplete``
-    with every finding that forbids the launch; nothing is written then. Whoever saves a step at that moment waits, and is refused.
+    stored), ``base_message`` the ``template_use.fingerprint`` of what its templates said. Raises ``CampaignChanged`` or
+    ``SegmentChanged`` when any of them says something else by now, and ``CampaignIncomplete`` with every finding that forbids the
+    launch; nothing is written then. Whoever saves a step at that moment waits, and is refused.
     """
     with transaction.atomic():  # the campaign first: that is the order of locks
         held = Campaign.objects.select_for_update(of=("self",)).select_related("project").get(pk=campaign.pk)
@@ -53,6 +55,8 @@ def launch_campaign(
         _check_complete(held, now)
         due = _first_of_each(held, now)
         document = _pinned(held, segment_version, actor)
+        if base_message and base_message != template_use.fingerprint(campaign=held):
+            raise CampaignChanged(_("The template says something else since this page was loaded."))
         lifecycle.move(campaign_id=held.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
         Campaign.objects.filter(pk=held.pk).update(document=document)
         CampaignVersion.objects.filter(campaign=held, version=held.version).update(document=document)

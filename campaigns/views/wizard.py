@@ -420,7 +420,11 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         "treatments": treatment_pages.review_lines(campaign),
         "winner": treatment_pages.winner_sentence(campaign),
         "limits": limits.sentences(campaign.document, project=access.project, now=clock.now(), people=people),
-        "reviewed": {"base": campaign.version, "segment_version": segment.version if segment else ""},
+        "reviewed": {
+            "base": campaign.version,
+            "segment_version": segment.version if segment else "",
+            "message": _message_fingerprint(campaign),
+        },
         **_coming(campaign.document, access.project.time_zone),
     }
     if segment is not None and segment.segment_type == "DIMENSIONAL":
@@ -430,6 +434,13 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
         except Refusal as refusal:
             context["who"] = refusal.message
     return _page(request, campaign, "review", **context)
+
+
+def _message_fingerprint(campaign: Campaign) -> str:
+    try:
+        return template_use.fingerprint(campaign=campaign)
+    except template_use.TemplateGone:
+        return ""  # it can't be launched anyway
 
 
 def _reviewed_content(campaign: Campaign) -> MessageContent:
@@ -451,7 +462,7 @@ def launch_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> 
     try:
         launch.launch_campaign(
             campaign=campaign, actor=access.user, now=clock.now(), base_version=base,
-            segment_version=whole_number(request.POST.get("segment_version", "")),
+            segment_version=whole_number(request.POST.get("segment_version", "")), base_message=request.POST.get("message", "")[:64],
         )  # fmt: skip
     except (launch.CampaignChanged, SegmentChanged) as changed:
         messages.error(request, _("%(change)s Nothing was launched: review it once more.") % {"change": changed.message})

@@ -266,3 +266,23 @@ def test_links_of_a_campaign_that_follows_are_those_of_its_newest_run(project: P
     template.delete()
 
     assert found == queries.campaign_links(project.pk, [campaign.public_id]) == {campaign.public_id: ["https://shop.kr/1"]}
+
+
+def test_what_is_launched_is_the_template_that_was_reviewed(project: Project, segment: Segment) -> None:
+    template = make(project)
+    campaign = campaign_with(segment, Name="News")
+    client = Client()
+    client.force_login(project.created_by)
+    address = reverse("campaigns:launch-campaign", args=[project.public_id, campaign.public_id])
+    reviewed = client.get(step(project, campaign, "review")).context["reviewed"]
+    save(template, "changed")
+    templates.activate_version(template=template, actor=None, version=2, now=Clock()())
+
+    client.post(address, reviewed)
+    campaign.refresh_from_db()
+    refused = campaign.state
+    client.post(address, client.get(step(project, campaign, "review")).context["reviewed"])
+    campaign.refresh_from_db()
+
+    assert len(reviewed["message"]) == 64
+    assert (refused, campaign.state) == ("DRAFT", "SCHEDULED")
