@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import schedule, treatments
+from campaigns.hooks import calling, filtering
 from messaging.forms import EmailForm
 from projects import zones
 from projects.forms import StyledForm, styled
@@ -38,6 +39,30 @@ class NameForm(StyledForm):
         required=False,
         widget=forms.RadioSelect,
     )
+    hook = forms.CharField(
+        label=_("Filter hook"), max_length=2_000, required=False,
+        help_text=_("An https:// address or a Lambda function that says of each fifty members who gets the message. Empty: none."),
+    )  # fmt: skip
+
+    def clean_hook(self) -> dict[str, str] | None:
+        """Pinpoint's ``Hook`` member."""
+        text = str(self.cleaned_data["hook"]).strip()
+        if not text:
+            return None
+        hook = {"WebUrl" if "://" in text else "LambdaFunctionName": text, "Mode": "FILTER"}
+        target = filtering.target_of(hook)
+        assert target is not None  # it has one of the two
+        try:
+            target.check()
+        except calling.TargetRefused as refused:
+            raise forms.ValidationError(refused.message) from None
+        return hook
+
+
+def hook_text(document: dict[str, Any]) -> str:
+    """A stored hook as the form's value."""
+    hook = document.get("Hook") or {}
+    return str(hook.get("WebUrl") or hook.get("LambdaFunctionName") or "")
 
 
 class SegmentStepForm(StyledForm):

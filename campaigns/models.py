@@ -216,7 +216,8 @@ class RunExclusion(models.Model):
 
 
 class Outcome(models.TextChoices):
-    """How an attempt ended: Pinpoint's sixteen send statuses (section 6.5), and OPT_OUT for one that came after the freeze."""
+    """How an attempt ended: Pinpoint's sixteen send statuses (section 6.5), OPT_OUT for one that came after the freeze, and
+    HOOK_FILTERED for whom a hook left out."""
 
     SUCCESS = "SUCCESS", _("Sent")
     FAILURE = "FAILURE", _("Failed")
@@ -232,6 +233,7 @@ class Outcome(models.TextChoices):
     HOLDOUT = "HOLDOUT", _("Held out")
     DUPLICATE_ADDRESS = "DUPLICATE_ADDRESS", _("Address already in this run")
     HOOK_FAILURE = "HOOK_FAILURE", _("Hook failed")
+    HOOK_FILTERED = "HOOK_FILTERED", _("Left out by the hook")
     CUSTOM_DELIVERY_FAILURE = "CUSTOM_DELIVERY_FAILURE", _("Custom channel failed")
     RECOMMENDATION_FAILURE = "RECOMMENDATION_FAILURE", _("Recommendation failed")
     UNSUPPORTED_CHANNEL = "UNSUPPORTED_CHANNEL", _("Unsupported channel")

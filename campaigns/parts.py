@@ -53,7 +53,8 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     pabal = document.get("Pabal", {})
     match step:
         case "name":
-            return {"name": name, "description": pabal.get("Description", ""), "varies": pabal.get("Varies")}
+            own = {"varies": pabal.get("Varies"), "hook": document.get("Hook")}
+            return {"name": name, "description": pabal.get("Description", ""), **own}
         case "segment":  # several that are ticked become a new segment with each save
             chosen = pabal.get("SegmentIds") or [document.get("SegmentId")]
             return {"chosen": chosen, "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}

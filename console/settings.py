@@ -222,6 +222,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; a tick every second needs a beat that wakes as often
 CELERY_TIMEZONE = "UTC"
+HOOK_PRIVATE_HOSTS = env.bool("HOOK_PRIVATE_HOSTS", default=False)  # campaigns' hooks may be in the own network, without TLS, too
+HOOK_FUNCTIONS = env.list("HOOK_FUNCTIONS", default=[])  # Lambda functions (names or ARNs) that campaigns may call
+LAMBDA_ENDPOINT_URL = env.str("LAMBDA_ENDPOINT_URL", default="") or None
 IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=60.0)  # and an import worker's piece
 INVARIANT_CHECK_SECONDS = env.float("INVARIANT_CHECK_SECONDS", default=24 * 60 * 60.0)  # between two checks of an invariant
 SEND_FAILURES = env.int(

@@ -115,7 +115,8 @@ def _channel(document: dict[str, Any]) -> str:
 
 def content_of(document: dict[str, Any]) -> dict[str, Any]:
     """What a run sends: the message, as it stands now."""
-    return {"Message": document["MessageConfiguration"]["EmailMessage"], "Pabal": document.get("Pabal", {})}
+    content = {"Message": document["MessageConfiguration"]["EmailMessage"], "Pabal": document.get("Pabal", {})}
+    return content | ({"Hook": document["Hook"]} if document.get("Hook") else {})
 
 
 def _write(run: Run, frozen: Frozen, *, state: str) -> None:

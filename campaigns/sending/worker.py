@@ -15,6 +15,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from analytics.links import LinkContext, run_links
 from campaigns import limits, treatments
+from campaigns.hooks.calling import Stopped
+from campaigns.hooks.filtering import filter_of
 from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
 from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
@@ -112,6 +114,7 @@ class _Worker:
         self._should_stop = should_stop
         context = LinkContext(project_id=run.project_id, campaign_id=run.campaign_id, run_id=run.pk, treatment=run.treatment)
         self._batch = FIRST_BATCH
+        self._hook = filter_of(run=run, should_stop=should_stop) if run.state == RunState.RUNNING else None
         self._refusals = breaker.Refusals(run)
         self._message = RunMessage(run=run, links=run_links(context=context)) if run.state == RunState.RUNNING else None
 
@@ -157,6 +160,13 @@ class _Worker:
         if self.is_over():
             return False
         end = held.done + self._gate.take(min(self._batch, len(held.ids) - held.done), now=now)
+        if self._hook is not None:
+            try:
+                self._hook.make_ready(held.ids, done=held.done, end=end)
+            except Stopped:
+                self._gate.over(used=0)
+                return False
+            now = self._clock()  # a hook takes its time
         reserve = self._gate.reservation(held.ids[held.done : end], now=now)
         return slices.intend(held=held, end=end, now=now, reserve=reserve)
 
@@ -255,9 +265,11 @@ class _Worker:
                 results.add(Outcome.FAILURE, [endpoint_id])  # deleted since the freeze
             elif row.is_opted_out:
                 results.add(Outcome.OPT_OUT, [endpoint_id])
+            elif isinstance(asked := row if self._hook is None else self._hook.judged(row), Outcome):
+                results.add(asked, [endpoint_id])
             else:
                 try:
-                    yield self._message.build(row=row, now=now)
+                    yield self._message.build(row=asked, now=now)
                 except ValueError:  # an address that no header can carry
                     results.add(Outcome.FAILURE_PERMANENT, [endpoint_id])
 

@@ -49,6 +49,7 @@ def create_campaign(request: HttpRequest, project_id: str) -> HttpResponse:
     if form.is_valid():
         document = {"Pabal": {"Channel": "EMAIL", "Kind": "STANDARD", "Description": form.cleaned_data["description"]}}
         document = editing.varied(document, Variation(form.cleaned_data["varies"])).applied(document)
+        document |= {"Hook": form.cleaned_data["hook"]} if form.cleaned_data["hook"] else {}
         campaign = drafts.create_campaign(
             project=access.project, actor=access.user, name=form.cleaned_data["name"], document=document, now=clock.now()
         )
@@ -102,10 +103,14 @@ def _name(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRespo
     pabal = campaign.document.get("Pabal", {})
     varies = variation(campaign.document)
     initial = {"name": campaign.name, "description": pabal.get("Description", ""), "varies": varies.value}
+    initial["hook"] = forms.hook_text(campaign.document)
     form = forms.NameForm(request.POST or None, initial=initial)
     said: dict[str, Any] | None = {}
     if form.is_valid():
-        part = parts.Part(members={}, pabal={"Description": form.cleaned_data["description"]}, name=form.cleaned_data["name"])
+        part = parts.Part(
+            members={"Hook": form.cleaned_data["hook"]}, pabal={"Description": form.cleaned_data["description"]},
+            name=form.cleaned_data["name"],
+        )  # fmt: skip
         wanted = Variation(form.cleaned_data["varies"])
         if wanted != varies:
             part = part.followed(editing.varied(campaign.document, wanted))
