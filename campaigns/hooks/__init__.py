@@ -1,1 +1,1 @@
-"""Code of others that a campaign asks before a message is sent: a FILTER hook (docs/adr/0015-hooks.md; reference, section 6.4)."""
+"""Code of others that a campaign asks before a message is sent: a FILTER hook (docs/adr/0017-hooks.md; reference, section 6.4)."""

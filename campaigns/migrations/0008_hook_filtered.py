@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0004_limits"),
+        ("campaigns", "0007_refusals"),
     ]
 
     operations = [
