@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
+from analytics.links import click_tail
 from messaging.rendering import escaping, markup
 from messaging.rendering.language.blocks import Blocks
 from messaging.rendering.language.evaluation import Evaluation
 from messaging.rendering.language.nodes import Block, Call, Expression, Node, Output, PartialCall, Template, Text, Variable
-from messaging.rendering.language.runtime import GetText, Piece, Recipient, join, merged
+from messaging.rendering.language.runtime import GetText, Piece, Recipient, joined, merged
 from messaging.rendering.language.variables import UNSUBSCRIBE
 
 _LINKS = ("a", "area")
@@ -129,16 +130,10 @@ def _uses(expression: Expression) -> bool:
     return isinstance(expression, Variable) and expression.name == UNSUBSCRIBE
 
 
-def _aim(pieces: tuple[Piece, ...]) -> Callable[[Recipient], str]:
-    if len(pieces) == 1 and not isinstance(pieces[0], str):
-        return pieces[0]
-    return lambda recipient: join(pieces, recipient)
-
-
 def _counted(pieces: tuple[Piece, ...], number: int) -> GetText:
     if all(isinstance(piece, str) for piece in pieces):
         return _fixed("".join(map(str, pieces)).strip(), number)
-    aim = _aim(pieces)
+    aim = joined(pieces)
 
     def link(recipient: Recipient) -> str:
         address = aim(recipient).strip()
@@ -153,16 +148,16 @@ def _counted(pieces: tuple[Piece, ...], number: int) -> GetText:
 
 
 def _fixed(address: str, number: int) -> GetText:
-    shown = escaping.text(address)
+    shown, tail = escaping.text(address), click_tail(number, address)
 
     def link(recipient: Recipient) -> str:
-        return shown if recipient.links is None else recipient.links.click_url(recipient.endpoint_id, number, address)
+        return shown if recipient.links is None else recipient.links.click_of(recipient.endpoint_id, tail)
 
     return link
 
 
 def _safe(pieces: tuple[Piece, ...]) -> GetText:
-    aim = _aim(pieces)
+    aim = joined(pieces)
 
     def address(recipient: Recipient) -> str:
         text = aim(recipient)

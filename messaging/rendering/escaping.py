@@ -18,7 +18,7 @@ _SCHEMES = frozenset(["http", "https", "mailto", "tel", "sms", "cid"])
 
 def text(value: str) -> str:
     """In text, and between quotes."""
-    return html.escape(value) if _SPECIAL.search(value) else value
+    return value if value.isalnum() or not _SPECIAL.search(value) else html.escape(value)
 
 
 def bare(value: str) -> str:

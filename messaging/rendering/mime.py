@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import datetime
 import email.utils
 import re
 import secrets
+import struct
+from functools import lru_cache
 from typing import Protocol
 
 from messaging.rendering.content import MessageContent
@@ -20,7 +22,17 @@ _OWN = frozenset({
     "from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "mime-version", "return-path", "received", "dkim-signature",
     "list-id", "list-unsubscribe", "list-unsubscribe-post", "feedback-id", "precedence", "reply-to",
 })  # fmt: skip
+_CONTROL = re.compile(r"[\r\n\x00-\x1f\x7f]+")
 _SPECIAL = re.compile(r'[()<>@,;:\\".\[\]]')
+
+
+def _heads(subtype: str) -> tuple[bytes, bytes]:
+    """For a part in plain ASCII, and for all others."""
+    head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: "
+    return f"{head}7bit\r\n\r\n".encode(), f"{head}base64\r\n\r\n".encode()
+
+
+_PLAIN, _HTML = _heads("plain"), _heads("html")
 
 
 class Signing(Protocol):
@@ -64,32 +76,45 @@ class MimeBuilder:
                 f"Feedback-ID: {campaign_id}:{project_id}:campaign:pabal",
                 "Precedence: bulk",
             ]
-        self._head = "\r\n".join(lines) + "\r\n"
+        self._head = "\r\n".join(lines) + "\r\nTo: "
+        self._opening = f"\r\n--{self._boundary}\r\n".encode()
+        self._closing = f"\r\n--{self._boundary}--\r\n".encode()
 
     def build(self, *, rendered: Rendered, recipient: str, message_id: str, now: datetime.datetime) -> bytes:
         """The whole message with CRLF line ends. ``message_id`` is the part before the @; it must be unique."""
         head = (
-            f"{self._head}To: {ascii_address(recipient)}\r\nSubject: {encoded(rendered.subject)}\r\n"
-            f"Date: {email.utils.format_datetime(now)}\r\nMessage-ID: <{message_id}@{self._domain}>\r\n"
+            f"{self._head}{ascii_address(recipient)}\r\nSubject: {encoded(rendered.subject)}\r\n"
+            f"Date: {_date(now)}\r\nMessage-ID: <{message_id}@{self._domain}>\r\n"
         )
         if rendered.unsubscribe_url:
             head += f"List-Unsubscribe: <{rendered.unsubscribe_url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-        parts = [_part("plain", rendered.text)]
-        if rendered.html:
-            parts.append(_part("html", rendered.html))
-        opening = f"\r\n--{self._boundary}\r\n".encode()
-        message = head.encode() + opening + opening.join(parts) + f"\r\n--{self._boundary}--\r\n".encode()
+        pieces = [head.encode(), self._opening, *_part(_PLAIN, rendered.text_bytes)]
+        if rendered.html_bytes:
+            pieces += [self._opening, *_part(_HTML, rendered.html_bytes)]
+        pieces.append(self._closing)
+        message = b"".join(pieces)
         return message if self._signer is None else self._signer.sign(message, now=now)
 
 
-def _part(subtype: str, text: str) -> bytes:
-    raw = text.encode()
-    if text.isascii() and _fits(raw):
-        body = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-        return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n".encode() + body
-    packed = base64.b64encode(raw)
-    lines = b"\r\n".join([packed[start : start + 76] for start in range(0, len(packed), 76)])
-    return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode() + lines
+def _part(heads: tuple[bytes, bytes], raw: bytes) -> tuple[bytes, bytes]:
+    """A part's head and body."""
+    if raw.isascii() and _fits(raw):
+        return heads[0], raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    packed = binascii.b2a_base64(raw, newline=False)
+    return heads[1], b"\r\n".join(_lines(len(packed)).unpack(packed))
+
+
+@lru_cache(maxsize=256)
+def _lines(length: int) -> struct.Struct:
+    """Cuts this many bytes into lines of 76; many times faster than slices."""
+    whole, rest = divmod(length, 76)
+    return struct.Struct("76s" * whole + (f"{rest}s" if rest else ""))
+
+
+@lru_cache(maxsize=8)
+def _date(now: datetime.datetime) -> str:
+    """A batch has one time."""
+    return email.utils.format_datetime(now)
 
 
 def _is_free(name: str) -> bool:
@@ -103,18 +128,19 @@ def _fits(raw: bytes) -> bool:
 
 def encoded(text: str) -> str:
     """A header's text: as it is when short ASCII, else encoded words (RFC 2047), folded. Line ends can't get in."""
-    text = re.sub(r"[\r\n\x00-\x1f\x7f]+", " ", text)
+    if not text.isprintable():
+        text = _CONTROL.sub(" ", text)
     if text.isascii() and len(text) <= 66 and "=?" not in text:
         return text
-    words, chunk = [], b""
-    for char in text:
-        one = char.encode("utf-8", "replace")
-        if len(chunk) + len(one) > _WORD_BYTES:
-            words.append(chunk)
-            chunk = b""
-        chunk += one
-    words.append(chunk)
-    return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(word).decode()}?=" for word in words)
+    raw = text.encode("utf-8", "replace")
+    words, start = [], 0
+    while start < len(raw):
+        end = start + _WORD_BYTES
+        while end < len(raw) and raw[end] & 0xC0 == 0x80:  # not within a character
+            end -= 1
+        words.append(f"=?utf-8?B?{binascii.b2a_base64(raw[start:end], newline=False).decode()}?=")
+        start = end
+    return "\r\n ".join(words)
 
 
 def _mailbox(name: str, address: str) -> str:

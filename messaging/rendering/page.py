@@ -90,8 +90,7 @@ class Page(Blocks):
         escape = self._escape(place, node)
         if constant is not None:
             return escape(constant)
-        text = self._evaluation.text(node.expression)
-        return lambda recipient: escape(text(recipient))
+        return self._evaluation.written(node.expression, escape)
 
     def block(self, node: Block) -> GetText:
         self._check_decided(node.offset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,22 +18,35 @@ from messaging.rendering.language import parse
 from messaging.rendering.language.blocks import Blocks
 from messaging.rendering.language.limits import Meter
 from messaging.rendering.language.nodes import Template
-from messaging.rendering.language.runtime import Piece, Recipient, join
+from messaging.rendering.language.runtime import GetText, Recipient, encoded, joined
 from messaging.rendering.language.variables import UNSUBSCRIBE
 from messaging.rendering.page import Page, hidden
 
 _LINE_ENDS = re.compile(r"[\r\n\v\f\x00-\x08\x0e-\x1f\x85\u2028\u2029]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message for one recipient. ``unsubscribe_url`` is empty in previews."""
+    """A message for one recipient. ``unsubscribe_url`` is empty in previews.
 
-    subject: str
-    preheader: str
-    html: str
-    text: str
-    unsubscribe_url: str
+    A message that is sent needs its parts in UTF-8 (``html_bytes``, ``text_bytes``), a preview as text.
+    """
+
+    __slots__ = ("html_bytes", "preheader", "subject", "text_bytes", "unsubscribe_url")
+
+    def __init__(self, *, subject: str, preheader: str, html: str | bytes, text: str | bytes, unsubscribe_url: str) -> None:
+        self.subject = subject
+        self.preheader = preheader
+        self.html_bytes = html if isinstance(html, bytes) else html.encode("utf-8", "replace")
+        self.text_bytes = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+        self.unsubscribe_url = unsubscribe_url
+
+    @property
+    def html(self) -> str:
+        return self.html_bytes.decode()
+
+    @property
+    def text(self) -> str:
+        return self.text_bytes.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +57,10 @@ class MessageProgram:
     links: list[str]
     variables: list[str]
     has_unsubscribe: bool
-    subject: tuple[Piece, ...]
-    preheader: tuple[Piece, ...]
-    html: tuple[Piece, ...]
-    text: tuple[Piece, ...]
+    subject: GetText
+    preheader: GetText
+    html: Callable[[Recipient], bytes]
+    text: Callable[[Recipient], bytes]
 
 
 def compile_content(content: MessageContent, *, allow_unescaped: bool = False) -> MessageProgram:
@@ -87,10 +101,10 @@ def _compiled(content: MessageContent, subject: Template, preheader: Template, h
     variables = frozenset().union(*(template.variables for template in (subject, preheader, html, text)))
     return MessageProgram(
         content=content,
-        subject=Blocks(subject, defaults=defaults, longest=longest).whole(),
-        preheader=Blocks(preheader, defaults=defaults, longest=longest).whole(),
-        html=page.page(before) if content.html else (),
-        text=Blocks(text, defaults=defaults, longest=longest).whole(),
+        subject=joined(Blocks(subject, defaults=defaults, longest=longest).whole()),
+        preheader=joined(Blocks(preheader, defaults=defaults, longest=longest).whole()),
+        html=encoded(page.page(before) if content.html else ()),
+        text=encoded(Blocks(text, defaults=defaults, longest=longest).whole()),
         links=links,
         variables=sorted(variables),
         has_unsubscribe=UNSUBSCRIBE in variables,
@@ -110,9 +124,13 @@ def render(
         document=document, links=links, endpoint_id=endpoint_id, unsubscribe=unsubscribe, now=clock.now() if now is None else now
     )
     return Rendered(
-        subject=_LINE_ENDS.sub(" ", join(program.subject, recipient)).strip(),
-        preheader=_LINE_ENDS.sub(" ", join(program.preheader, recipient)).strip(),
-        html=join(program.html, recipient),
-        text=join(program.text, recipient),
+        subject=_line(program.subject(recipient)),
+        preheader=_line(program.preheader(recipient)),
+        html=program.html(recipient),
+        text=program.text(recipient),
         unsubscribe_url=unsubscribe,
     )
+
+
+def _line(text: str) -> str:
+    return (text if text.isprintable() else _LINE_ENDS.sub(" ", text)).strip()

@@ -1,4 +1,4 @@
-"""Every helper of Pinpoint, as its page shows it, and what the page leaves open (docs/adr/0011)."""
+"""Every helper of Pinpoint, as its page shows it, and what the page leaves open (docs/adr/0015)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from messaging.rendering.language.evaluation import Evaluation
 from messaging.rendering.language.nodes import Block, Gap, Node, Output, PartialCall, Template, Text
-from messaging.rendering.language.runtime import Get, GetText, Piece, Recipient, join, merged
+from messaging.rendering.language.runtime import Get, GetText, Piece, Recipient, joined, merged
 from messaging.rendering.language.values import is_true
 
 
@@ -80,19 +80,22 @@ class Blocks:
 
 
 def _either(test: Get, main: tuple[Piece, ...], other: tuple[Piece, ...]) -> GetText:
-    return lambda recipient: join(main if test(recipient) else other, recipient)
+    yes, no = joined(main), joined(other)
+    return lambda recipient: yes(recipient) if test(recipient) else no(recipient)
 
 
 def _each(items: Get, main: tuple[Piece, ...], other: tuple[Piece, ...]) -> GetText:
+    body, nothing = joined(main), joined(other)
+
     def each(recipient: Recipient) -> str:
         found = items(recipient)
         if not found:
-            return join(other, recipient)
+            return nothing(recipient)
         before = recipient.this, recipient.index, recipient.is_last
         out = []
         for index, item in enumerate(found):
             recipient.this, recipient.index, recipient.is_last = item, index, index == len(found) - 1
-            out.append(join(main, recipient))
+            out.append(body(recipient))
         recipient.this, recipient.index, recipient.is_last = before
         return "".join(out)
 
@@ -101,13 +104,14 @@ def _each(items: Get, main: tuple[Piece, ...], other: tuple[Piece, ...]) -> GetT
 
 def _with(value: Get, main: tuple[Piece, ...], other: tuple[Piece, ...]) -> GetText:
     """A helper that is no condition, as a block: its result is ``this``."""
+    body, nothing = joined(main), joined(other)
 
     def block(recipient: Recipient) -> str:
         found = value(recipient)
         if not is_true(found):
-            return join(other, recipient)
+            return nothing(recipient)
         before, recipient.this = recipient.this, found
-        text = join(main, recipient)
+        text = body(recipient)
         recipient.this = before
         return text
 

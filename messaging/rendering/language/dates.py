@@ -166,12 +166,27 @@ def read(value: Any, pattern: str, locale: str) -> Moment | None:
     try:
         if pattern:
             return _read_by(text[:200], pattern, locale)
-        number = as_number(text)
-        if number is not None and len(text) >= 12:
+        number = as_number(text) if text[4:5] != "-" and len(text) >= 12 else None
+        if number is not None:
             return Moment(datetime.datetime.fromtimestamp(float(number) / 1000, datetime.UTC), is_day=False)
         return Moment(_aware(datetime.datetime.fromisoformat(text)), is_day=len(text) <= 10 and ":" not in text)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=1024)
+def rewritten(found: str | datetime.datetime, pattern: str, style: str, locale: str, zone_name: str | None) -> str:
+    """In another form; nothing where it can't be read. A message writes a date in its page and in its text, so once is enough."""
+    moment = read(found, pattern, locale) if isinstance(found, str) else Moment(found, is_day=False)
+    if moment is None:
+        return ""
+    at = moment.at
+    try:
+        if zone_name is not None and not moment.is_day:
+            at = at.astimezone(zone(zone_name) or datetime.UTC)
+        return written(at, style, locale)
+    except (OverflowError, ValueError):  # the year 1 or 9999, moved by a zone
+        return ""
 
 
 def _aware(at: datetime.datetime) -> datetime.datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import operator
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,13 @@ class Evaluation:
 
         return text
 
+    def written(self, expression: Expression, escape: Callable[[str], str]) -> GetText:
+        """Its text, escaped for the place where it is put out."""
+        if isinstance(expression, Variable):
+            return self._text_lookup(expression, escape)
+        text = self.text(expression)
+        return lambda recipient: escape(text(recipient))
+
     def test(self, expression: Expression) -> Callable[[Recipient], bool]:
         """Whether it is true; a condition's ``yes=`` and ``no=`` don't matter."""
         if isinstance(expression, Call) and expression.helper.is_condition:
@@ -98,15 +106,14 @@ class Evaluation:
         return named if variable.index is None else self._defaults.get(f"{variable.name}.[{variable.index}]", named)
 
     def _lookup(self, variable: Variable) -> Get:
-        path, index, longest, default = variable.path, variable.index, self._longest, self._default(variable) or None
+        index, longest, default = variable.index, self._longest, self._default(variable) or None
+        read = _reader(variable.path)
         if variable.name == UNSUBSCRIBE:
             return _unsubscribe
 
         def lookup(recipient: Recipient) -> Any:
-            found: Any = recipient.document
             try:
-                for name in path:
-                    found = found[name]
+                found = read(recipient.document)
                 if type(found) is list:
                     if index is None:
                         held = [one[:longest] if type(one) is str else one for one in found[:LIST_ITEMS]]
@@ -120,25 +127,25 @@ class Evaluation:
 
         return lookup
 
-    def _text_lookup(self, variable: Variable) -> GetText:
+    def _text_lookup(self, variable: Variable, escape: Callable[[str], str] = str) -> GetText:
         """The way that most of a message goes: a name within its group, a list with its one value."""
         if variable.name == UNSUBSCRIBE:
-            return _unsubscribe
-        path, index, longest, default = variable.path, variable.index or 0, self._longest, self._default(variable)
+            return lambda recipient: escape(recipient.unsubscribe or "#")
+        index, longest = variable.index or 0, self._longest
+        default = escape(self._default(variable))
+        read = _reader(variable.path)
 
         def text(recipient: Recipient) -> str:
-            found: Any = recipient.document
             try:
-                for name in path:
-                    found = found[name]
+                found = read(recipient.document)
                 if type(found) is list:
                     found = found[index]
             except (LookupError, TypeError):
                 return default
             written: str = found if type(found) is str else as_text(found)
             if len(written) > longest:
-                return written[:longest]
-            return written or default
+                written = written[:longest]
+            return escape(written) if written else default
 
         return text
 
@@ -256,19 +263,21 @@ class Evaluation:
         zone = self.text(options["tz"]) if "tz" in options else None
 
         def date(recipient: Recipient) -> str:
-            named = dates.locale_of(locale(recipient))
-            moment = dates.Moment(recipient.now, is_day=False) if value is None else dates.read(value(recipient), pattern, named)
-            if moment is None:
-                return ""
-            at = moment.at
-            try:
-                if zone is not None and not moment.is_day:
-                    at = at.astimezone(dates.zone(zone(recipient)) or datetime.UTC)
-                return dates.written(at, style, named)
-            except (OverflowError, ValueError):  # the year 1 or 9999, moved by a zone
-                return ""
+            found = recipient.now if value is None else as_text(value(recipient))[:200]
+            return dates.rewritten(found, pattern, style, dates.locale_of(locale(recipient)), zone and zone(recipient))
 
         return date
+
+
+def _reader(path: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What lies at this path of a document; raises ``LookupError`` or ``TypeError`` where nothing does."""
+    if len(path) == 1:
+        return operator.itemgetter(path[0])
+    if len(path) == 2:
+        group, name = path
+        return lambda document: document[group][name]
+    group, inner, name = path
+    return lambda document: document[group][inner][name]
 
 
 def _literal(expression: Any) -> str:

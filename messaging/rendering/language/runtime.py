@@ -32,8 +32,37 @@ GetText = Callable[[Recipient], str]
 Piece = str | GetText
 
 
-def join(pieces: Sequence[Piece], recipient: Recipient) -> str:
-    return "".join([piece if type(piece) is str else piece(recipient) for piece in pieces])  # type: ignore[operator]
+def joined(pieces: Sequence[Piece]) -> GetText:
+    """One function for all of them: what is the same for everybody lies ready in its place."""
+    fixed = [piece if isinstance(piece, str) else "" for piece in pieces]
+    calls = [(number, piece) for number, piece in enumerate(pieces) if not isinstance(piece, str)]
+    if not calls:
+        whole = "".join(fixed)
+        return lambda recipient: whole
+    if len(pieces) == 1:
+        return calls[0][1]
+
+    def join(recipient: Recipient) -> str:
+        out = fixed.copy()
+        for number, call in calls:
+            out[number] = call(recipient)
+        return "".join(out)
+
+    return join
+
+
+def encoded(pieces: Sequence[Piece]) -> Callable[[Recipient], bytes]:
+    """The same in UTF-8: what is the same for everybody has been encoded once."""
+    fixed = [piece.encode("utf-8", "replace") if isinstance(piece, str) else b"" for piece in pieces]
+    calls = [(number, piece) for number, piece in enumerate(pieces) if not isinstance(piece, str)]
+
+    def join(recipient: Recipient) -> bytes:
+        out = fixed.copy()
+        for number, call in calls:
+            out[number] = call(recipient).encode("utf-8", "replace")
+        return b"".join(out)
+
+    return join
 
 
 def merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
