@@ -77,7 +77,8 @@ class _Parts(Blocks):
             return text
         if isinstance(text, str):
             return escaping.quoted(text, safe)
-        return lambda recipient: escaping.quoted(text(recipient), safe)
+        longest = max(100, self._evaluation.longest // 3)  # each character may become nine
+        return lambda recipient: escaping.quoted(text(recipient)[:longest], safe)
 
     def branches(self, node: Block) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
         begin = self._is_begin

@@ -28,7 +28,7 @@ class Evaluation:
     def __init__(self, *, source: Source, defaults: dict[str, str], longest: int) -> None:
         self._source = source
         self._defaults = defaults
-        self._longest = longest
+        self.longest = longest
         self.has_this = False
         self.has_index = False
 
@@ -49,7 +49,7 @@ class Evaluation:
             return lambda recipient: constant
         if isinstance(expression, Variable):
             return self._text_lookup(expression)
-        value, longest = self.value(expression), self._longest
+        value, longest = self.value(expression), self.longest
 
         def text(recipient: Recipient) -> str:
             found = value(recipient)
@@ -106,7 +106,7 @@ class Evaluation:
         return named if variable.index is None else self._defaults.get(f"{variable.name}.[{variable.index}]", named)
 
     def _lookup(self, variable: Variable) -> Get:
-        index, longest, default = variable.index, self._longest, self._default(variable) or None
+        index, longest, default = variable.index, self.longest, self._default(variable) or None
         read = _reader(variable.path)
         if variable.name == UNSUBSCRIBE:
             return _unsubscribe
@@ -131,7 +131,7 @@ class Evaluation:
         """The way that most of a message goes: a name within its group, a list with its one value."""
         if variable.name == UNSUBSCRIBE:
             return lambda recipient: escape(recipient.unsubscribe or "#")
-        index, longest = variable.index or 0, self._longest
+        index, longest = variable.index or 0, self.longest
         default = escape(self._default(variable))
         read = _reader(variable.path)
 
@@ -192,7 +192,7 @@ class Evaluation:
         kinds = [*call.helper.params, *[call.helper.rest] * len(call.params)]
         getters = [self._argument(kind, param) for kind, param in zip(kinds, call.params, strict=False)]
         run, options = self._with_options(call)
-        longest = self._longest
+        longest = self.longest
         if options:
 
             def applied(recipient: Recipient) -> Any:
@@ -246,7 +246,7 @@ class Evaluation:
         lists = [self.items(param, LIST_ITEMS) for param in call.params[: max(1, len(call.params) - 1)]]
         separator = self.text(call.params[-1]) if len(call.params) > 1 else _nothing
         prefix, suffix = (self.text(call.options.get(name, Literal(""))) for name in ("prefix", "suffix"))
-        longest = self._longest
+        longest = self.longest
 
         def joined(recipient: Recipient) -> str:
             values = [item for items in lists for item in items(recipient)][:LIST_ITEMS]
