@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 from typing import Any
 
 import pytest
 
 from analytics.links import LinkContext, RunLinks, read_token
-from messaging.rendering import TemplateError, compile_content, find_warnings, render
-from tests.messaging.test_rendering import DOCUMENT, content, html_of
+from messaging.rendering import MimeBuilder, TemplateError, compile_content, find_warnings, render
+from tests.messaging.test_rendering import DOCUMENT, NOW, content, html_of
 
 LINKS = RunLinks(context=LinkContext(1, 2, 3), key=(1, b"k" * 32), base_url="https://t.example.com")
 EVIL = {
@@ -208,6 +210,20 @@ def test_styles_are_written_into_elements_and_the_rest_of_the_page_stays() -> No
     assert "display: none;" not in page
     assert "R&D" in page
     assert 'href="https://x.example.com/?a=1&amp;b=%23abc"' in page
+
+
+def test_previews_and_messages_have_the_same_styles() -> None:
+    message = content(html="<style>p{color:red}</style><p>{{Location.City}}</p>")
+    program = compile_content(message)
+    shown = '<p style="color: red;">서울</p>'
+
+    sent = render(program, document=DOCUMENT, links=LINKS, endpoint_id=7)
+    raw = MimeBuilder(content=message, project_id="p").build(rendered=sent, recipient="a@example.com", message_id="m", now=NOW)
+
+    part = email.message_from_bytes(raw, policy=email.policy.default).get_body(("html",))
+    assert part is not None
+    assert shown in part.get_content()
+    assert shown in render(program, document=DOCUMENT).html
 
 
 def test_a_page_without_styles_stays_as_it_is() -> None:
