@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
 from campaigns import template_use, treatments
+from campaigns.funnel import Funnel, funnel
 from campaigns.models import (
     Campaign,
     CampaignState,
@@ -36,6 +37,7 @@ from projects.models import Installation, Project
 from segments.models import Segment
 from segments.ports import SegmentPin, SegmentUser
 
+_FROZEN = ("frozen", "waiting")
 _REACHED = {"opened": EventKind.EMAIL_OPEN, "clicked": EventKind.EMAIL_CLICK, "unsubscribed": EventKind.EMAIL_UNSUBSCRIBE}
 
 
@@ -48,13 +50,6 @@ class Tile:
     value: int
     rate: float | None
     formula: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonLine:
-    what: str
-    label: str
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +66,7 @@ class Summary:
     """A campaign's numbers over all its runs."""
 
     tiles: list[Tile]
-    excluded: list[ReasonLine]
-    failed: list[ReasonLine]
+    funnel: Funnel
     refused: list[ReasonLine]  # what mail servers refused them for; no people behind these
     targeted: int
     attempted: int
@@ -179,12 +173,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
     finished = [run for run in runs if run.completed_at is not None]
     return Summary(
         tiles=_tiles(targeted, sum(excluded.values()), outcomes, attempted, list(counts.values())),
-        excluded=[ReasonLine(f"excluded-{key}", str(ExclusionReason(key).label), excluded[key]) for key in sorted(excluded)],
-        failed=[
-            ReasonLine(f"outcome-{key}", str(Outcome(key).label), outcomes[key])
-            for key in sorted(outcomes)
-            if key != Outcome.SUCCESS and outcomes[key]
-        ],
+        funnel=funnel(targeted=targeted, frozen=frozen, excluded=excluded, outcomes=outcomes),
         refused=_refused(ids) if outcomes[Outcome.FAILURE_PERMANENT] or outcomes[Outcome.TRANSIENT_FAILURE] else [],
         targeted=targeted,
         attempted=attempted,
@@ -258,6 +247,12 @@ def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | No
     if what == "failed":
         rows = outcomes.exclude(outcome=Outcome.SUCCESS).only("members").iterator(chunk_size=100)
         return _("Failed"), Audience.union(row.members for row in rows)
+    frozen = [run.audience for run in campaign.runs.only("audience") if run.audience is not None] if what in _FROZEN else []
+    if what == "frozen":
+        return _("To be sent to"), Audience.union(frozen)
+    if what == "waiting":
+        rows = outcomes.only("members").iterator(chunk_size=100)
+        return _("Not attempted yet"), Audience.union(frozen) - Audience.union(row.members for row in rows)
     if what == "targeted":
         everyone = [run.audience for run in campaign.runs.only("audience") if run.audience is not None]
         return _("Targeted"), Audience.union([*everyone, *(row.members for row in exclusions.only("members"))])
