@@ -12,7 +12,7 @@ from messaging.message_templates import designs
 from messaging.models import MessageImage, MessageTemplate
 from tests.console.world import World, logged_in, make_world
 from tests.e2e.conftest import shoot, speak, watched_page
-from tests.messaging.test_images import PNG
+from tests.messaging.test_images import PNG, png
 from tests.messaging.test_message_template_pages import FORMS
 from tests.messaging.test_templates import make
 
@@ -171,3 +171,16 @@ def test_the_wizard_takes_a_template_and_lists_what_was_checked(browser: Browser
         page.locator(".ace_text-input").focus()
         page.keyboard.insert_text(HTML)
         expect(page.locator(".ace_line", has_text="MBR_FULLNM").first).to_be_visible()
+
+
+def test_the_pages_of_pictures_and_of_deleting(browser: Browser, live_server: Any) -> None:
+    world = make_world()
+    with watched_page(browser, live_server.url) as page:
+        project = log_in(page, world, live_server.url)
+        page.goto(project + "images/")
+        page.get_by_label("PNG, JPEG").set_input_files([{"name": "로고.png", "mimeType": "image/png", "buffer": png(600, 200)}])
+        page.get_by_role("button", name="Upload").click()
+        expect(page.get_by_role("img", name="로고.png")).to_be_visible()
+        shoot(page, project + "images/", "images")
+        shoot(page, f"{project}templates/{world.template.pk}/delete/", "template-delete")
+        shoot(page, f"{project}templates/{world.template.pk}/", "template-show-world")
