@@ -164,6 +164,7 @@ def test_limits_of_templates_and_versions(project: Project, monkeypatch: pytest.
         ("EMAIL", {"Pabal": {"Mjml": "<mjml><mj-body><mj-section>"}}, "Pabal.Mjml"),
         ("EMAIL", {"Pabal": {"Mjml": '<mjml><mj-body><mj-include path="/etc/passwd" /></mj-body></mjml>'}}, "Pabal.Mjml"),
         ("EMAIL", {"Pabal": {"Mjml": "<mjml><mj-body>" + "<mj-wrapper>" * 20_000}}, "Pabal.Mjml"),
+        ("EMAIL", {"Pabal": {"Mjml": "<mjml><mj-body><mj-section><mj-column><mj-text>" + "<b>" * 9_000}}, "Pabal.Mjml"),
         ("SMS", {"Body": "x" * 1_601}, "Body"),
         ("VOICE", {"Body": "x" * 10_001}, "Body"),
         ("PUSH", {"Default": {"Body": "x" * 4_001}}, "Default"),
