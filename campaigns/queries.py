@@ -62,6 +62,13 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonLine:
+    what: str
+    label: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A campaign's numbers over all its runs."""
 
