@@ -131,10 +131,13 @@ def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[Segment
 def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, list[str]]:
     """Public id → the targets of the message's links as written, by their numbers. A message that can't be compiled has none.
 
-    A launched campaign's message never changes, so its runs numbered them so.
+    A launched campaign's message never changes, so its runs numbered them so. Nor has a test of messages any: each of them numbers
+    its own, and a click on one's second link is not a click on the other's.
     """
     found = {}
     for campaign in Campaign.objects.filter(project_id=project_id, public_id__in=public_ids).select_related("project"):
+        if treatments.variation(campaign.document) is treatments.Variation.MESSAGE:
+            continue
         try:
             program = compile_content(content_of(_newest_content(campaign)))
         except (TemplateError, template_use.TemplateGone):
@@ -196,7 +199,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
             for run in runs[:run_limit]
         ],
         is_live=len(finished) < len(runs) or campaign.state in ("SCHEDULED", "EXECUTING"),
-        adds_up=all(run.failure is None or run.failure["code"] == "restored" for run in runs)
+        adds_up=all(run.failure is None or run.failure["code"] in ("restored", "freeze") for run in runs)
         and targeted == frozen + sum(excluded.values()),
     )
 

@@ -218,10 +218,11 @@ def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
     }[test.comparison]
     if test.subject.kind is SubjectKind.METRIC:  # the value as it stands, compared where it lies
         return "e.metrics @? %(wanted)s::jsonpath", {"wanted": f"$.{json.dumps(test.subject.name)} ? ({path})"}
-    # The server's own reader takes more than ours, and less time: ours is asked about what is in the range.
+    # The server's own reader takes more than ours, and less time: ours is asked about what is in the range, unless the server would
+    # write the number in just these digits.
     condition = (
-        "CASE WHEN pg_input_is_valid({it}, 'numeric') THEN ({it})::numeric <@ %(wanted)s::numrange AND pabal_number({it}) IS NOT NULL"
-        " ELSE FALSE END"
+        "CASE WHEN pg_input_is_valid({it}, 'numeric') THEN ({it})::numeric <@ %(wanted)s::numrange"
+        " AND ((({it})::numeric)::text = {it} OR pabal_number({it}) IS NOT NULL) ELSE FALSE END"
     )
     return some(test.subject, condition, "pabal_has_number({held}, %(wanted)s)"), {"wanted": bounds}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
+from campaigns import queries
 from campaigns.models import Campaign, CampaignState, Run, RunExclusion, RunState, Treatment
 from campaigns.sending import freezing, worker
 from campaigns.services import launch, occurrences
@@ -173,3 +174,14 @@ def test_resuming_sets_each_treatment_to_its_own_next_time(shop: Project) -> Non
     assert [one.next_run_at for one in Treatment.objects.order_by("number")] == [
         NOW.replace(day=25, hour=3), NOW.replace(hour=5),
     ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_links_of_a_test_of_messages_are_offered_to_no_filter_since_each_message_numbers_its_own(shop: Project) -> None:
+    segment = make_import_segment(project=shop, members=Audience(make_members(project=shop, count=2)))
+    alone = make_campaign(project=shop, document=campaign_document(segment=segment))
+    tested = make_campaign(project=shop, document=campaign_document(segment=segment) | {"AdditionalTreatments": THREE})
+
+    found = queries.campaign_links(shop.pk, [alone.public_id, tested.public_id])
+
+    assert list(found) == [alone.public_id]
