@@ -57,7 +57,7 @@ def test_from_log_in_to_an_unsubscribe(page: Page, stack: Stack) -> None:
     page.goto(project + "senders/")
     page.get_by_label("Sender name").fill("가을 상점")
     page.get_by_label("E-mail address").fill("shop@example.com")
-    page.get_by_role("button", name="Add and mail the link").click()
+    page.get_by_role("button", name="Add the sender").click()
     expect(page.get_by_text("Not verified yet")).to_be_visible()
     page.goto(project + "mailbox/")
     camera.shoot("mailbox")
