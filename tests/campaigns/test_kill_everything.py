@@ -80,11 +80,12 @@ class Installation:
                 time.sleep(0.01)
             self._postgres.start()
         elif name == "connection":
-            ((pids,),) = self.ask(
-                "SELECT array_agg(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            rows = self.ask(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random()"
             )
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(random.choice(pids), signal.SIGKILL)  # type: ignore[arg-type,type-var]
+            for (pid,) in rows[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(str(pid)), signal.SIGKILL)
         else:
             process = self._processes.pop(name)
             with contextlib.suppress(ProcessLookupError):
@@ -98,6 +99,11 @@ class Installation:
         process.terminate()
         assert process.wait(timeout=60) in (0, -signal.SIGTERM)  # the latter when it was only about to begin
         self.start(name)
+
+    def watch(self) -> None:
+        """Beat ends when it begins while the database is away; whoever watches over it starts it again."""
+        for name in [name for name, process in self._processes.items() if process.poll() is not None]:
+            self.start(name)
 
     def ask(self, query: str) -> list[tuple[object, ...]]:
         """Rows; none while the server is away."""
@@ -151,6 +157,7 @@ def wait_until(condition: Callable[[], bool], installation: Installation) -> Non
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         assert time.monotonic() < deadline, installation.state()
+        installation.watch()
         time.sleep(0.01)
 
 

@@ -176,7 +176,7 @@ def test_warnings_describe_the_message_in_the_editor(project: Project, campaign:
     first = [finding.code for finding in unclosed.context["findings"]]
     second = [finding.code for finding in unnamed.context["findings"]]
     assert first == ["no_ad_mark"]
-    assert second == ["no_unsubscribe"]
+    assert second == ["no_unsubscribe", "ad_sender", "ad_refusal"]
     assert saved(campaign) == (1, "(광고) 소식")
 
 
