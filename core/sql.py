@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from pyroaring import BitMap64
 
 from core.audience import Audience
@@ -57,6 +57,11 @@ def _again(
         known[query] = f"EXECUTE {name} ({', '.join('%s' for _name in names)})", [one for one in names if one] or None
     execute, order = known[query]
     return execute, params if order is None else [params[one] for one in order]  # type: ignore[call-overload]
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the server, or the connection to it, is gone. A COPY that is broken off says so by the bare class."""
+    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
 class Together:

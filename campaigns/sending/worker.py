@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q
 
 from analytics.links import LinkContext, run_links
@@ -22,6 +22,7 @@ from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
 from campaigns.sending.message import RunMessage, sender_of
 from campaigns.sending.results import Results
+from core.sql import is_away
 from endpoints.queries import EndpointRow, endpoint_rows
 from messaging.delivery import OutgoingMessage, Transport, TransportBusy, TransportDown, transport_for
 
@@ -174,7 +175,9 @@ class _Worker:
         while True:
             try:
                 return self._intend(held)
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
+                if not is_away(error):
+                    raise
                 self._wait_for_database(held, error)
                 if held.intent > held.done:
                     return True  # it was committed, and its answer lost
@@ -193,7 +196,9 @@ class _Worker:
         while True:
             try:
                 return {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
+                if not is_away(error):
+                    raise
                 self._wait_for_database(held, error)
 
     def _take_back(
@@ -206,7 +211,9 @@ class _Worker:
             try:
                 slices.take_back(held=held, not_before=not_before, reason=reason, settle=settle)
                 break
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
+                if not is_away(error):
+                    raise
                 self._wait_for_database(held, error)
         self._gate.over(used=0)
 
@@ -299,7 +306,9 @@ class _Worker:
                     holds=holds,
                     settle=settle,
                 )
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
+                if not is_away(error):
+                    raise
                 _log.warning("run %s: the database is away, keeping %s outcomes: %s", self._run.public_id, end - held.done, error)
                 if not self._must_retry(held, end):
                     held.done = end
