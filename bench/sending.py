@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
 
@@ -61,6 +62,7 @@ def measure(*, report: Report, project: Project, segment_id: str) -> Campaign | 
     Sender.objects.get_or_create(
         project=project, address="shop@example.com", defaults={"name": "상점", "verified_at": clock.now()}
     )
+    settings.EMAIL_URL = "smtp://127.0.0.1"  # this process launches; those that send are told the sink's port
     campaign, run = _frozen(report, project, segment_id)
     with _sink() as port:
         source = _source(port, messages=run.frozen, size=_message_size(run))
