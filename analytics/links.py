@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from analytics import signing_keys
+from core import varint
 
 _VERSION = 1
 _KINDS = {"open": 0, "click": 1, "unsubscribe": 2}
@@ -56,7 +57,12 @@ class RunLinks:
     def __init__(self, *, context: LinkContext, key: tuple[int, bytes], base_url: str) -> None:
         number, self._secret = key
         self._context = context
-        run = _varint(context.project_id) + _varint(context.campaign_id) + _varint(context.run_id) + _varint(context.treatment)
+        run = (
+            varint.packed(context.project_id)
+            + varint.packed(context.campaign_id)
+            + varint.packed(context.run_id)
+            + varint.packed(context.treatment)
+        )
         self._heads = {name: bytes([_VERSION, number, kind]) + run for name, kind in _KINDS.items()}
         self._inner, self._outer = _keyed(self._secret, 0x36), _keyed(self._secret, 0x5C)
         self._base = base_url
@@ -78,7 +84,7 @@ class RunLinks:
     def _endpoint_bytes(self, endpoint_id: int) -> bytes:
         known, written = self._endpoint
         if known != endpoint_id:
-            written = _varint(endpoint_id)
+            written = varint.packed(endpoint_id)
             self._endpoint = endpoint_id, written
         return written
 
@@ -115,7 +121,7 @@ def read_token(token: str) -> SignedHit:
 def _parse(payload: bytes) -> SignedHit:
     numbers, position = [], 3
     for _ in range(6):
-        number, position = _read_varint(payload, position)
+        number, position = varint.read(payload, position)
         numbers.append(number)
     project, campaign, run, treatment, endpoint, link = numbers
     return SignedHit(
@@ -129,32 +135,10 @@ def _parse(payload: bytes) -> SignedHit:
 
 def click_tail(link_number: int, target: str) -> bytes:
     """What a click's token says after the endpoint."""
-    return _varint(link_number + 1) + target.encode("utf-8", "replace")
+    return varint.packed(link_number + 1) + target.encode("utf-8", "replace")
 
 
 def _keyed(secret: bytes, pad: int) -> hashlib._Hash:
     """One of HMAC's two digests, begun with the key (RFC 2104): a copy of it is cheaper than an HMAC of the library."""
     key = (hashlib.sha256(secret).digest() if len(secret) > 64 else secret).ljust(64, b"\0")
     return hashlib.sha256(bytes(byte ^ pad for byte in key))
-
-
-def _varint(number: int) -> bytes:
-    if number <= 0x7F:
-        return bytes((number,))
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, position
-        shift += 7

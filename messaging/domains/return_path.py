@@ -14,6 +14,7 @@ import hmac
 from dataclasses import dataclass
 
 from analytics import signing_keys
+from core import varint
 from messaging.domains import names, records
 from messaging.models import SenderDomain
 from projects.models import Project
@@ -42,12 +43,12 @@ class ReturnPath:
 
     def __init__(self, *, run_id: int, domain: str, key: tuple[int, bytes]) -> None:
         number, secret = key
-        self._head = bytes([_VERSION, number]) + _varint(run_id)
+        self._head = bytes([_VERSION, number]) + varint.packed(run_id)
         self._mac = hmac.new(_derived(secret), self._head, hashlib.sha256)
         self._end = f"@{domain}"
 
     def address(self, endpoint_id: int) -> str:
-        number = _varint(endpoint_id)
+        number = varint.packed(endpoint_id)
         mac = self._mac.copy()
         mac.update(number)
         return _PREFIX + _packed(self._head + number + mac.digest()[:_MAC_BYTES]) + self._end
@@ -78,8 +79,8 @@ def read_return_path(address: str) -> Returned:
     secret = signing_keys.by_number(payload[1])
     if secret is None or not hmac.compare_digest(hmac.digest(_derived(secret), payload, "sha256")[:_MAC_BYTES], mac):
         raise BadReturnPath("signature")
-    run_id, position = _read_varint(payload, 2)
-    endpoint_id, _end = _read_varint(payload, position)
+    run_id, position = varint.read(payload, 2)
+    endpoint_id, _end = varint.read(payload, position)
     return Returned(run_id=run_id, endpoint_id=endpoint_id)
 
 
@@ -89,24 +90,3 @@ def _derived(secret: bytes) -> bytes:
 
 def _packed(raw: bytes) -> str:
     return base64.b32encode(raw).rstrip(b"=").decode().lower()
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """The bytes were signed here, so they hold a whole number."""
-    number = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, position
-        shift += 7
