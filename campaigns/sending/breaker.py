@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import re
 
 from django.conf import settings
 from django.db import transaction
@@ -18,16 +17,14 @@ from django.db.models.functions import Coalesce
 from campaigns import lifecycle
 from campaigns.models import CampaignState, Run
 from messaging.delivery import Delivery, DeliveryStatus
+from messaging.delivery.refusals import RefusalClass, classify
 from projects.services import audit
 
 PAUSE = datetime.timedelta(seconds=30)  # before a server that could not be reached is tried again
 _WORDS = 300  # characters kept of what the server said
 
 _log = logging.getLogger(__name__)
-# Enhanced codes (RFC 3463) about the address, the mailbox, or the way there; every other class is about us, the message or the server.
-_OF_THE_PERSON = re.compile(r"\s*[45]\.[124]\.")
-_ENHANCED = re.compile(r"\s*[245]\.\d{1,3}\.\d{1,3}\b")
-_OF_US = frozenset({"521", "530", "534", "535", "538", "554"})  # where no enhanced code says more
+_OF_THE_PERSON = frozenset({RefusalClass.HARD, RefusalClass.SOFT})
 
 
 def could_not_reach(*, run: Run, reason: str, now: datetime.datetime) -> None:
@@ -81,9 +78,7 @@ class Refusals:
 
 def is_about_the_person(delivery: Delivery) -> bool:
     """Whether a refusal for good says something about the recipient alone."""
-    if _ENHANCED.match(delivery.reply):
-        return bool(_OF_THE_PERSON.match(delivery.reply))
-    return delivery.code not in _OF_US
+    return classify(code=delivery.code, reply=delivery.reply) in _OF_THE_PERSON
 
 
 def _pause(run: Run, reason: dict[str, str | int], now: datetime.datetime) -> None:
