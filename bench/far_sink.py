@@ -1,4 +1,5 @@
-"""An SMTP sink that answers everything some milliseconds late, as a server far away does; says how many messages it took, on SIGTERM.
+"""An SMTP sink that answers everything some milliseconds late, as a server far away does; writes a line when
+it has taken its first message.
 
 ``python -m bench.far_sink PORT MILLISECONDS``
 """
@@ -35,6 +36,8 @@ class _Session(asyncio.Protocol):
             del self._buffer[: end + (5 if self._is_body else 2)]
             if self._is_body:
                 self._is_body = False
+                if not _Session.taken:
+                    print("taken", flush=True)
                 _Session.taken += 1
                 said += b"250 2.0.0 taken\r\n"
             elif line == b"EHLO":
@@ -61,7 +64,6 @@ async def _serve(port: int, delay: float) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
     server.close()
-    print(_Session.taken, flush=True)
 
 
 if __name__ == "__main__":

@@ -106,12 +106,17 @@ def _count(project: Project, *dimensions: dict[str, Any]) -> queries.Counts:
 def _without_facets(report: Report, project: Project, rows: int) -> None:
     """Amounts and names have too many values for facets: one scan."""
     changes = facets.Changes()
-    changes.give_up(facets.Subject(facets.SubjectKind.USER_ATTRIBUTE, "MBR_FULLNM"))  # the sample's people share few names
+    for name in ("MBR_FULLNM", "age"):  # the sample's people share few names and ages
+        changes.give_up(facets.Subject(facets.SubjectKind.USER_ATTRIBUTE, name))
     with transaction.atomic():
         changes.record(project_id=project.pk)
     spend = {"Metrics": {"spend": {"ComparisonOperator": "GREATER_THAN", "Value": 5000}}}
     part = {"UserAttributes": {"MBR_FULLNM": {"AttributeType": "CONTAINS", "Values": ["민"]}}}
-    for name, dimension in (("a range of a metric", spend), ("a part of a name", part)):
+    filters = [("a range of a metric", spend), ("a part of a name", part)]
+    for share, until in (("a seventh", 29), ("half", 54)):
+        age = {"ComparisonOperator": "BETWEEN", "Value": 20, "To": until}
+        filters.append((f"a range of texts that {share} meet", {"Pabal": {"UserAttributesAsNumber": {"age": age}}}))
+    for name, dimension in filters:
         value = _milliseconds(functools.partial(_count, project, dimension))
         report.add(Figure(figure=f"count, {name} without facets", value=value, unit="ms", rows=rows, goal=300, floor=600))
 

@@ -1,15 +1,14 @@
-"""A campaign to N members through real workers and SMTP to Postfix's ``smtp-sink``, beside ``smtp-source -d`` to the same sink."""
+"""A campaign to N members through real workers and SMTP to Postfix's ``smtp-sink``, beside ``smtp-source -d`` to the same sink.
+
+Then, of campaigns that are broken off after some seconds: with DKIM, without the record of each recipient, and to a far server.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -17,21 +16,24 @@ from django.db import connection
 from django.db.models import Sum
 
 from analytics.links import LinkContext, run_links
+from bench import first_message, mail_servers
+from bench.mail_servers import tool
 from bench.memory import Watch
 from bench.report import Figure, Report
 from campaigns.models import Campaign, Run, RunState, SliceOutcome
 from campaigns.sending import freezing
 from campaigns.sending.message import RunMessage
 from campaigns.services import launch, occurrences
-from console.embedded.ports import free_port
 from core import clock
 from endpoints.queries import endpoint_rows
-from messaging.models import Sender
+from messaging.models import DkimKey, Sender
+from messaging.services import domains
 from projects.models import Project
+from segments.services import segments
 
 SENDERS = 2  # as many as `make run` starts
-FAR = 10  # milliseconds of added round trip
-FAR_SECONDS = 10  # how long the far server is sent to, about
+SECONDS = 10  # how long the campaigns that are broken off are sent
+FEW = 10_000  # recipients whose sending must take as much memory as that of all
 _FILL = "<p>{{User.UserAttributes.MBR_FULLNM}}님, 가을 세일을 준비했습니다. 서울부터 제주까지 무료로 배송해 드립니다.</p>\n"
 _LINKS = "".join(
     f'<p><a href="https://shop.example.com/sale/{number}?grade={{{{User.UserAttributes.grade}}}}">{name} 보러 가기</a></p>\n'
@@ -48,11 +50,6 @@ HTML = (
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def tool(name: str) -> str | None:
-    """Postfix's tools are in sbin, which is not on everybody's path."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-
-
 def measure(*, report: Report, project: Project, segment_id: str) -> Campaign | None:
     """Send, and return the campaign; None where Postfix is not installed."""
     if not (tool("smtp-sink") and tool("smtp-source")):
@@ -63,9 +60,11 @@ def measure(*, report: Report, project: Project, segment_id: str) -> Campaign | 
         project=project, address="shop@example.com", defaults={"name": "상점", "verified_at": clock.now()}
     )
     settings.EMAIL_URL = "smtp://127.0.0.1"  # this process launches; those that send are told the sink's port
+    first_message.measure(report=report, campaign=_draft(project, segment_id))
+    few = _memory(_frozen(None, project, _few(project, segment_id))[1])
     campaign, run = _frozen(report, project, segment_id)
-    with _sink() as port:
-        source = _source(port, messages=run.frozen, size=_message_size(run))
+    with mail_servers.sink() as port:
+        source = mail_servers.source(port, messages=run.frozen, size=_message_size(run), sessions=SENDERS)
         with Watch() as watch:
             seconds = _send(run, port)
     _check(run)
@@ -77,10 +76,51 @@ def measure(*, report: Report, project: Project, segment_id: str) -> Campaign | 
     )  # fmt: skip
     report.add(Figure(figure="sending, all processes together", value=watch.peak, unit="MB", rows=run.frozen, floor=4096))
     report.add(
-        Figure(figure="sending, its Python processes", value=watch.python, unit="MB", rows=run.frozen, goal=400, floor=600)
-    )
+        Figure(figure="sending, its Python processes", value=watch.python, unit="MB", rows=run.frozen, goal=400, floor=600,
+               yardstick=few, yardstick_name=f"{FEW:,} recipients")
+    )  # fmt: skip
+    _record(report, project, segment_id)
     _to_a_far_server(report, project, segment_id)
+    _signed(report, project, segment_id)
     return campaign
+
+
+def _memory(run: Run) -> float:
+    with mail_servers.sink() as port, Watch() as watch:
+        _send(run, port)
+    _check(run)
+    return watch.python
+
+
+def _rate(project: Project, segment_id: str, **changes: str) -> float:
+    """Messages a second of a campaign that is broken off."""
+    _campaign, run = _frozen(None, project, segment_id)
+    with mail_servers.sink() as port:
+        seconds = min(_send(run, port, seconds=SECONDS, **changes), SECONDS)
+    return int(SliceOutcome.objects.filter(run=run).aggregate(total=Sum("total"))["total"] or 0) / seconds
+
+
+def _record(report: Report, project: Project, segment_id: str) -> None:
+    """What the events of each recipient, their counters and reach take of the time: the same without them."""
+    without, kept = [], []
+    for _turn in range(2):
+        without.append(_rate(project, segment_id, BENCH_WITHOUT_RECORD="1"))
+        kept.append(_rate(project, segment_id))
+    share = 100 * (1 - max(kept) / max(without))
+    report.add(
+        Figure(figure="sending, share of the record", value=share, unit="% of the time", rows=int(sum(kept) * SECONDS), goal=10, floor=20)
+    )
+
+
+def _signed(report: Report, project: Project, segment_id: str) -> None:
+    """With a key of 2,048 bits that DNS is said to have."""
+    domain = domains.add_domain(project=project, actor=None, name="example.com", now=clock.now())
+    DkimKey.objects.filter(domain=domain).update(seen_at=clock.now())
+    rate = _rate(project, segment_id)
+    report.add(
+        Figure(figure="sending, signed by DKIM (RSA-2048)", value=rate, unit="messages/s", rows=int(rate * SECONDS), goal=3_000, floor=1_500)
+    )
+    domain.delete()
 
 
 def _to_a_far_server(report: Report, project: Project, segment_id: str) -> None:
@@ -88,20 +128,33 @@ def _to_a_far_server(report: Report, project: Project, segment_id: str) -> None:
     rates = []
     for senders in (1, 2):
         _campaign, run = _frozen(None, project, segment_id)
-        with _far_sink() as port:
-            _send(run, port, senders=senders, seconds=FAR_SECONDS)
-        rates.append(_taken(run) / FAR_SECONDS)
-    figure = f"sending, {FAR} ms away, "
-    report.add(Figure(figure=figure + "1 worker", value=rates[0], unit="messages/s", rows=int(rates[0] * FAR_SECONDS)))
+        with mail_servers.far_sink() as (port, _process):
+            _send(run, port, senders=senders, seconds=SECONDS)
+        rates.append(_taken(run) / SECONDS)
+    figure = f"sending, {mail_servers.FAR} ms away, "
+    report.add(Figure(figure=figure + "1 worker", value=rates[0], unit="messages/s", rows=int(rates[0] * SECONDS)))
     report.add(
-        Figure(figure=figure + "2 workers", value=rates[1], unit="messages/s", rows=int(rates[1] * FAR_SECONDS), goal=1_500,
+        Figure(figure=figure + "2 workers", value=rates[1], unit="messages/s", rows=int(rates[1] * SECONDS), goal=1_500,
                floor=800, yardstick=rates[0], yardstick_name="1 worker", ratio_floor=1.5)
     )  # fmt: skip
 
 
+def _few(project: Project, segment_id: str) -> str:
+    """A segment of some of the members."""
+    group = {"SourceSegments": [{"Id": segment_id}], "Type": "ALL", "Pabal": {"Limit": {"Count": FEW, "By": "RANDOM"}}}
+    segment = segments.create_segment(
+        project=project, actor=project.created_by, name="bench", document={"SegmentGroups": {"Groups": [group]}}, now=clock.now()
+    )
+    return segment.public_id
+
+
+def _draft(project: Project, segment_id: str) -> Campaign:
+    return Campaign.objects.create(project=project, name="가을 세일", document=_document(segment_id))
+
+
 def _frozen(report: Report | None, project: Project, segment_id: str) -> tuple[Campaign, Run]:
     """A campaign whose audience is frozen, ready to be sent."""
-    campaign = Campaign.objects.create(project=project, name="가을 세일", document=_document(segment_id))
+    campaign = _draft(project, segment_id)
     launch.launch_campaign(campaign=campaign, actor=None, now=clock.now())
     (run_id,) = occurrences.claim_due(now=clock.now())
     begun = time.perf_counter()
@@ -146,54 +199,11 @@ def _message_size(run: Run) -> int:
     return len(RunMessage(run=run, links=run_links(context=context)).build(row=row, now=clock.now()).data)
 
 
-@contextlib.contextmanager
-def _sink() -> Iterator[int]:
-    port = free_port(2600)
-    as_root = ["-u", "nobody"] if os.geteuid() == 0 else []
-    with _serving([str(tool("smtp-sink")), *as_root, f"127.0.0.1:{port}", "256"], port):
-        yield port
-
-
-@contextlib.contextmanager
-def _far_sink() -> Iterator[int]:
-    port = free_port(2600)
-    with _serving([sys.executable, "-m", "bench.far_sink", str(port), str(FAR)], port):
-        yield port
-
-
-@contextlib.contextmanager
-def _serving(command: list[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=_ROOT)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _source(port: int, *, messages: int, size: int) -> float:
-    command = [
-        str(tool("smtp-source")), "-d", "-s", str(SENDERS), "-m", str(messages), "-l", str(size), "-f", "shop@example.com",
-        "-t", "member@example.com", f"127.0.0.1:{port}",
-    ]  # fmt: skip
-    begun = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begun
-
-
-def _send(run: Run, port: int, *, senders: int = SENDERS, seconds: float | None = None) -> float:
+def _send(run: Run, port: int, *, senders: int = SENDERS, seconds: float | None = None, **changes: str) -> float:
     """The time from the word to go until every sender has ended, of processes that are ready; they stop after ``seconds``."""
     environment = os.environ | {
         "EMAIL_URL": f"smtp://127.0.0.1:{port}", "BENCH_DATABASE": str(connection.settings_dict["NAME"]), "LOG_LEVEL": "WARNING",
+        **changes,
     }  # fmt: skip
     command = [sys.executable, "-m", "bench.sender", str(run.pk), *([str(seconds)] if seconds else [])]
     processes = [

@@ -90,7 +90,8 @@ class Endpoint(models.Model):
             models.CheckConstraint(condition=models.Q(status__in=["ACTIVE", "INACTIVE"]), name="endpoint_status_known"),
         ]
         indexes = [
-            models.Index(fields=["project", "id"], name="endpoint_by_project"),
+            # With the user, so that who belongs to some users is read from the index alone.
+            models.Index(fields=["project", "id"], include=["user"], name="endpoint_of_project"),
             models.Index(fields=["project", "channel_type", "address_key"], name="endpoint_by_address"),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any
 
 from django.db import connection
@@ -48,7 +49,7 @@ _SAMPLE = """
     SELECT avg(CASE WHEN {condition} THEN 1 ELSE 0 END) FROM endpoints_endpointuser u TABLESAMPLE SYSTEM (1)
      WHERE u.project_id = %(project)s
 """
-_FEW = 0.2
+_FEW = 0.05
 _TEXTS = "jsonb_array_elements_text(CASE jsonb_typeof({held}) WHEN 'array' THEN {held} ELSE '[]' END)"
 
 # The standard subjects, with the column or key that holds each. All are single texts.
@@ -218,13 +219,45 @@ def _numeric(test: Numeric) -> tuple[str, dict[str, Any]]:
     }[test.comparison]
     if test.subject.kind is SubjectKind.METRIC:  # the value as it stands, compared where it lies
         return "e.metrics @? %(wanted)s::jsonpath", {"wanted": f"$.{json.dumps(test.subject.name)} ? ({path})"}
-    # The server's own reader takes more than ours, and less time: ours is asked about what is in the range, unless the server would
-    # write the number in just these digits.
+    # The server's own readers take more than ours, and less time: ours is asked about what is in the range, unless the server would
+    # write the number in just these digits (sixty at the most, and neither NaN nor Infinity).
+    whole, ends = _whole(test)
     condition = (
-        "CASE WHEN pg_input_is_valid({it}, 'numeric') THEN ({it})::numeric <@ %(wanted)s::numrange"
-        " AND ((({it})::numeric)::text = {it} OR pabal_number({it}) IS NOT NULL) ELSE FALSE END"
+        f"CASE WHEN pg_input_is_valid({{it}}, 'int8') THEN {whole}"
+        " AND (({it})::int8::text = {it} OR pabal_number({it}) IS NOT NULL)"
+        " WHEN pg_input_is_valid({it}, 'numeric') THEN ({it})::numeric <@ %(wanted)s::numrange"
+        " AND (({it})::numeric::text = {it} AND length({it}) <= 60 AND right({it}, 1) COLLATE \"C\" <= '9'"
+        " OR pabal_number({it}) IS NOT NULL) ELSE FALSE END"
     )
-    return some(test.subject, condition, "pabal_has_number({held}, %(wanted)s)"), {"wanted": bounds}
+    return some(test.subject, condition, "pabal_has_number({held}, %(wanted)s)"), ends | {"wanted": bounds}
+
+
+_LEAST, _GREATEST = -(2**63), 2**63 - 1
+
+
+def _whole(test: Numeric) -> tuple[str, dict[str, Any]]:
+    """The same of the whole number ``{it}``, which is read and compared in a third of the time, with its parameters."""
+    first, last = _LEAST, _GREATEST
+    up, down = (int(test.value.to_integral_value(rounding)) for rounding in (ROUND_CEILING, ROUND_FLOOR))
+    match test.comparison:
+        case Comparison.GREATER_THAN:
+            first = down + 1
+        case Comparison.GREATER_THAN_OR_EQUAL:
+            first = up
+        case Comparison.LESS_THAN:
+            last = up - 1
+        case Comparison.LESS_THAN_OR_EQUAL:
+            last = down
+        case _:
+            first = up
+            last = down if test.upper is None else int(test.upper.to_integral_value(ROUND_FLOOR))
+    if first > min(last, _GREATEST) or last < _LEAST:
+        return "FALSE", {}
+    if last >= _GREATEST:
+        return "({it})::int8 >= %(first)s", {"first": max(first, _LEAST)}
+    if first <= _LEAST:
+        return "({it})::int8 <= %(last)s", {"last": last}
+    return "({it})::int8 BETWEEN %(first)s AND %(last)s", {"first": first, "last": last}
 
 
 def _present(subject: Subject) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segments.evaluation import leaves
+from segments.evaluation.tree import Comparison, Numeric, Subject, SubjectKind
 from segments.evaluation.values import read_instant, read_number
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +62,44 @@ def test_numbers(texts: list[str]) -> None:
         found = cursor.fetchall()
     assert [number for number, _is_valid in found] == [read_number(text) for text in texts]
     assert all(is_valid for _number, is_valid in found)  # so it may be asked first
+
+
+_SCAN = """
+    SELECT coalesce({condition}, FALSE)
+      FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS given (it, place),
+           LATERAL (SELECT jsonb_build_object('amount', jsonb_build_array(given.it)) AS attributes) AS e
+     ORDER BY place
+"""
+_ends = st.one_of(
+    st.integers(-100, 100).map(Decimal), st.decimals(-100, 100, places=1),
+    st.sampled_from([Decimal(2) ** 63, Decimal(2) ** 63 - 1, -(Decimal(2) ** 63), Decimal("-1e30"), Decimal("1e30"), Decimal("0.5")]),
+)  # fmt: skip
+_amounts = st.one_of(
+    _numbers, st.integers(-110, 110).map(str), st.decimals(-101, 101, places=1).map(str),
+    st.sampled_from(["007", "+7", "-0", "7.0", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "0.50"]),
+)  # fmt: skip
+
+
+@settings(max_examples=80)
+@given(
+    texts=st.lists(_amounts.filter(lambda text: "\0" not in text), min_size=20, max_size=60),
+    comparison=st.sampled_from(Comparison), ends=st.tuples(_ends, _ends).map(sorted),
+)  # fmt: skip
+def test_a_range_takes_the_texts_whose_number_is_in_it(texts: list[str], comparison: Comparison, ends: list[Decimal]) -> None:
+    low, high = ends
+    test = Numeric(Subject(SubjectKind.ATTRIBUTE, "amount"), comparison, low, high if comparison is Comparison.BETWEEN else None)
+    condition, params = leaves.condition(test)
+    with connection.cursor() as cursor:
+        cursor.execute(_SCAN.format(condition=condition), params | {"texts": texts})
+        found = [text for text, (is_in,) in zip(texts, cursor.fetchall(), strict=True) if is_in]
+    assert found == [text for text in texts if _is_in(read_number(text), comparison, low, high)]
+
+
+def _is_in(number: Decimal | None, comparison: Comparison, low: Decimal, high: Decimal) -> bool:
+    if number is None:
+        return False
+    return {
+        Comparison.EQUAL: number == low, Comparison.GREATER_THAN: number > low, Comparison.LESS_THAN: number < low,
+        Comparison.GREATER_THAN_OR_EQUAL: number >= low, Comparison.LESS_THAN_OR_EQUAL: number <= low,
+        Comparison.BETWEEN: low <= number <= high,
+    }[comparison]  # fmt: skip

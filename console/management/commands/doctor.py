@@ -61,7 +61,13 @@ def _made(check: Callable[[Projects], Told], projects: Projects) -> Told:
         return False, f"PostgreSQL does not answer: {str(error).strip()}", []
 
 
+_OLDEST_POSTGRESQL = 16  # it tells whether a text is a number without failing
+
+
 def _database(_projects: Projects) -> Told:
+    version = connection.pg_version // 10_000
+    if version < _OLDEST_POSTGRESQL:
+        return False, f"PostgreSQL {version} is too old; Pabal needs {_OLDEST_POSTGRESQL} or newer", []
     executor = MigrationExecutor(connection)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     names = [f"{migration.app_label}.{migration.name}" for migration, _backwards in waiting]
