@@ -67,4 +67,4 @@ def _processes(port: int) -> Iterator[None]:
 def _have_worked(*, since: datetime.datetime) -> bool:
     """Every worker answers, and a tick looked for due campaigns."""
     tick = pulse.last_of_tasks().get("campaigns.tick_due")
-    return tick is not None and tick.at > since and len(app.control.ping(timeout=0.5)) == len(_WORKERS)
+    return tick is not None and tick.at > since and len(app.control.ping(timeout=0.5) or ()) == len(_WORKERS)

@@ -112,7 +112,7 @@ def _without_facets(report: Report, project: Project, rows: int) -> None:
         changes.record(project_id=project.pk)
     spend = {"Metrics": {"spend": {"ComparisonOperator": "GREATER_THAN", "Value": 5000}}}
     part = {"UserAttributes": {"MBR_FULLNM": {"AttributeType": "CONTAINS", "Values": ["민"]}}}
-    filters = [("a range of a metric", spend), ("a part of a name", part)]
+    filters: list[tuple[str, dict[str, Any]]] = [("a range of a metric", spend), ("a part of a name", part)]
     for share, until in (("a seventh", 29), ("half", 54)):
         age = {"ComparisonOperator": "BETWEEN", "Value": 20, "To": until}
         filters.append((f"a range of texts that {share} meet", {"Pabal": {"UserAttributesAsNumber": {"age": age}}}))

@@ -65,7 +65,9 @@ _OLDEST_POSTGRESQL = 16  # it tells whether a text is a number without failing
 
 
 def _database(_projects: Projects) -> Told:
-    version = connection.pg_version // 10_000
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
+        version = int(cursor.fetchone()[0])
     if version < _OLDEST_POSTGRESQL:
         return False, f"PostgreSQL {version} is too old; Pabal needs {_OLDEST_POSTGRESQL} or newer", []
     executor = MigrationExecutor(connection)
