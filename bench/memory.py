@@ -25,7 +25,7 @@ class Watch:
     def __init__(self) -> None:
         self.peak = 0.0  # megabytes
         self.own = 0.0  # of this process alone
-        self.python = 0.0  # of the Python processes among them
+        self.python = 0.0  # of the Python processes that this one started
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -42,7 +42,8 @@ class Watch:
             self.own = max(self.own, _pss(os.getpid()))
             sizes = {pid: _pss(pid) for pid in self._processes()}
             self.peak = max(self.peak, sum(sizes.values()))
-            self.python = max(self.python, sum(size for pid, size in sizes.items() if _name(pid).startswith("python")))
+            started = [size for pid, size in sizes.items() if pid != os.getpid() and _name(pid).startswith("python")]
+            self.python = max(self.python, sum(started))
 
     def _processes(self) -> list[int]:
         parents, names = {}, {}

@@ -11,10 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from bench import hits
 from bench.report import Figure, Report
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Run
 from endpoints.models import Endpoint
 from projects.models import Project
+
+EVENTS = 5_000_000
 
 
 def measure(*, report: Report, project: Project, segment_id: str, campaign: Campaign | None, rows: int) -> None:
@@ -39,6 +42,7 @@ def measure(*, report: Report, project: Project, segment_id: str, campaign: Camp
             "a person": reverse("endpoints:show-person", args=[project.public_id, somebody.pk]),
         }
     if campaign is not None:
+        _with_many_events(report, client, campaign)
         addresses["a campaign"] = reverse("campaigns:show-campaign", args=[project.public_id, campaign.public_id])
         addresses["the people behind a number"] = reverse(
             "campaigns:list-people", args=[project.public_id, campaign.public_id, "outcome-SUCCESS"]
@@ -61,9 +65,34 @@ def _open(client: Client, address: str) -> tuple[float, int]:
     if answer.status_code != 200:
         raise RuntimeError(f"{address} answers {answer.status_code}")
     queries = len(captured)  # the next request empties the log
+    return statistics.median(_times(client, address, 10)), queries
+
+
+def _times(client: Client, address: str, turns: int) -> list[float]:
     times = []
-    for _turn in range(10):
+    for _turn in range(turns):
         begun = time.perf_counter()
         client.get(address)
         times.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(times), queries
+    return times
+
+
+def _with_many_events(report: Report, client: Client, campaign: Campaign) -> None:
+    events = hits.add_hits(Run.objects.get(campaign=campaign), until=EVENTS)
+    pages = {
+        "the campaign": reverse("campaigns:show-campaign", args=[campaign.project.public_id, campaign.public_id]),
+        "the campaigns": reverse("campaigns:list-campaigns", args=[campaign.project.public_id]),
+        "overview": reverse("console:show-overview", args=[campaign.project.public_id]),
+    }
+    for name, address in pages.items():
+        times = _times(client, address, 40)
+        report.add(
+            Figure(
+                figure=f"page, {EVENTS:,} events: {name}, p95",
+                value=sorted(times)[37],
+                unit="ms",
+                rows=events,
+                goal=50,
+                floor=150,
+            )
+        )
