@@ -139,7 +139,7 @@ def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, li
         if treatments.variation(campaign.document) is treatments.Variation.MESSAGE:
             continue
         try:
-            program = compile_content(content_of(_newest_content(campaign)))
+            program = compile_content(content_of(_newest_content(campaign)), allow_unescaped=True)
         except (TemplateError, template_use.TemplateGone):
             continue
         found[campaign.public_id] = program.links

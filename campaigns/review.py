@@ -189,7 +189,7 @@ def _message(campaign: Campaign) -> Iterator[Finding]:
         yield _error("no_body", _("Write the message."), "message")
         return
     try:
-        program = compile_content(content)
+        program = compile_content(content, allow_unescaped=campaign.project.allows_raw_values)
     except TemplateError as error:
         yield _error("template", error.message, "message")
         return

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from messaging.domains import names
 from messaging.models import Relay
+from messaging.rendering.helper_lines import helper_lines
 from projects.forms import StyledForm, one_line
 
 
@@ -201,6 +202,13 @@ def read_defaults(text: str) -> tuple[dict[str, str], str]:
 
 def defaults_text(defaults: dict[str, str]) -> str:
     return "\n".join(f"{name} = {value}" for name, value in defaults.items())
+
+
+def editor_context(*, names: list[str]) -> dict[str, Any]:
+    """What the message editor knows: the variables and helpers that it completes, and the helpers as a list beside it."""
+    lines = helper_lines()
+    words = json.dumps([[line.usage, line.about] for line in lines], ensure_ascii=False)
+    return {"names": message_names(names), "helpers": lines, "helper_words": words}
 
 
 def message_names(names: list[str]) -> str:

@@ -34,6 +34,7 @@ urlpatterns = [
     path("mailbox/<int:message_id>/", mailbox.show_installation_message, name="show-installation-message"),
     path("p/<str:project_id>/templates/", templates.list_templates, name="list-templates"),
     path("p/<str:project_id>/templates/new/", templates.create_template, name="create-template"),
+    path("p/<str:project_id>/templates/check/", template_editor.check_template, name="check-template"),
     path(_TEMPLATE, templates.show_template, name="show-template"),
     path(_TEMPLATE + "edit/", template_editor.edit_template, name="edit-template"),
     path(_TEMPLATE + "preview/", template_editor.preview_template, name="preview-template"),

@@ -15,6 +15,8 @@ SENTENCES = {
     "project.updated": _("%(who)s changed the settings of the project %(what)s."),
     "project.sending_settings_saved": _("%(who)s changed the sending limits of the project %(what)s."),
     "project.mode_changed": _("%(who)s set the project %(what)s to: %(mode)s."),
+    "project.raw_values_allowed": _("%(who)s allowed unescaped values in the messages of the project %(what)s."),
+    "project.raw_values_refused": _("%(who)s forbade unescaped values in the messages of the project %(what)s."),
     "project.deleted": _("%(who)s deleted the project %(what)s."),
     "member.invited": _("%(who)s invited %(email)s as: %(role)s."),
     "member.joined": _("%(who)s joined the project as: %(role)s."),

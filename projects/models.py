@@ -91,6 +91,7 @@ class Project(models.Model):
     description = models.CharField(_("description"), max_length=500, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Seoul")
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.PRACTICE)
+    allows_raw_values = models.BooleanField(default=False, db_default=False)  # {{{ }}} in templates
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, blank=True)

@@ -87,7 +87,10 @@ def _compute(run: Run, now: datetime.datetime) -> Frozen:
     document = treatments.definition(run.campaign.document, run.treatment)
     limits.parse_limits(document)  # what can't be read is said now, and not by a worker
     content = message.content_of(content_of(document))
-    compile_content(content)  # a message that can't be rendered fails the run before anybody is sent anything
+    allow = run.project.allows_raw_values
+    compile_content(
+        content, allow_unescaped=allow
+    )  # a message that can't be rendered fails the run before anybody is sent anything
     address = content.from_address
     if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
         raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})

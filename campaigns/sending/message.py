@@ -51,7 +51,7 @@ class RunMessage:
 
     def __init__(self, *, run: Run, links: RunLinks) -> None:
         content = content_of(run.content)
-        self._program = compile_content(content)
+        self._program = compile_content(content, allow_unescaped=True)  # the freeze has asked whether the project allows it
         self._links = links
         self._run_id = run.public_id
         self._sender = ascii_address(content.from_address)

@@ -33,7 +33,7 @@ def send_test(
         raise CampaignRefused(_("Choose a sender."))
     if not messaging_queries.may_send_from(project=campaign.project, address=content.from_address):
         raise CampaignRefused(_("The sender %(address)s is not verified.") % {"address": content.from_address})
-    program = compile_content(content)
+    program = compile_content(content, allow_unescaped=campaign.project.allows_raw_values)
     signer = signer_of(project=campaign.project, address=content.from_address)
     builder = MimeBuilder(content=content, project_id=campaign.project.public_id, signer=signer)
     rendered = render(program, document=document)

@@ -14,15 +14,17 @@ _PUSH_TEXTS = ("Title", "Body", "Url", "ImageUrl", "MediaUrl", "ImageIconUrl", "
 _PART = {"subject": "Subject", "preheader": "Pabal.Preheader", "html": "HtmlPart", "text": "TextPart"}
 
 
-def prepared(template_type: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document as it is stored. Raises ``DocumentRefused``, or ``TemplateError`` whose part is a member of the document."""
+def prepared(template_type: str, document: Mapping[str, Any], *, allow_unescaped: bool = False) -> dict[str, Any]:
+    """The document as it is stored; ``allow_unescaped`` as in ``compile_content``.
+
+    Raises ``DocumentRefused``, or ``TemplateError`` whose part is a member of the document."""
     made = {name: value for name, value in document.items() if value not in (None, "", {}, [])}
     shapes.check(template_type, made)
     if template_type == TemplateType.EMAIL:
         if source := made.get("Pabal", {}).get("Mjml"):
             made["HtmlPart"] = mjml.compiled(source)
             shapes.check(template_type, made)
-        _compile_email(made)
+        _compile_email(made, allow_unescaped)
     else:
         for part, text in texts_of(template_type, made):
             _compile_text(text, part)
@@ -48,9 +50,9 @@ def text_content(document: Mapping[str, Any], text: str) -> MessageContent:
     return MessageContent(from_address="", subject="", text=text, defaults=shapes.substitutions(document))
 
 
-def _compile_email(document: Mapping[str, Any]) -> None:
+def _compile_email(document: Mapping[str, Any], allow_unescaped: bool) -> None:
     try:
-        compile_content(email_content(document))
+        compile_content(email_content(document), allow_unescaped=allow_unescaped)
     except TemplateError as error:
         error.part = _PART.get(error.part, error.part)
         raise

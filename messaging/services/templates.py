@@ -62,7 +62,7 @@ def create_template(
         raise TemplateRefused(
             _("A template's name begins with a letter or digit and has at most 128 letters (A–Z, a–z), digits, “_” and “-”.")
         )
-    stored = prepared(template_type, document)
+    stored = prepared(template_type, document, allow_unescaped=_allows_raw_values(project))
     with transaction.atomic():
         Installation.objects.get_or_create(singleton=True)
         Installation.objects.select_for_update().get(singleton=True)  # two at once must not pass the limit together
@@ -104,7 +104,7 @@ def update_template(
     """
     if create_new_version and version is not None:
         raise TemplateRefused(_("Either a new version is saved, or a version is named to be saved over; not both."))
-    stored = prepared(template.template_type, document)
+    stored = prepared(template.template_type, document, allow_unescaped=_allows_raw_values(template.project))
     with transaction.atomic():
         held = _held(template)
         latest = latest_version(held)
@@ -144,7 +144,9 @@ def restore_version(
     with transaction.atomic():
         held = _held(template)
         old = version_of(held, version)
-        saved = _add_version(held, prepared(held.template_type, old.document), actor, now)
+        saved = _add_version(
+            held, prepared(held.template_type, old.document, allow_unescaped=_allows_raw_values(held.project)), actor, now
+        )
         _audit(held, actor, "template.restored", now, version=saved.version, of=old.version)
     template.refresh_from_db()
     return saved
@@ -203,6 +205,11 @@ def version_of(template: MessageTemplate, version: int | str) -> MessageTemplate
     if found is None:
         raise NoSuchVersion(_("The template has no version %(version)s.") % {"version": str(version)[:20]})
     return found
+
+
+def _allows_raw_values(project: Project | None) -> bool:
+    """The installation's templates may be sent by every project, so by those that forbid it as well."""
+    return project is not None and project.allows_raw_values
 
 
 def _held(template: MessageTemplate) -> MessageTemplate:

@@ -6,27 +6,29 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.html import escape
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from core import clock, keyset
 from core.errors import Refusal
 from endpoints.models import Endpoint
 from endpoints.queries import EndpointRow, endpoint_rows
 from messaging import inspection, queries, template_uses
-from messaging.forms import message_names
+from messaging.forms import editor_context
 from messaging.message_templates import documents
 from messaging.message_templates.refusals import DocumentRefused
 from messaging.models import MessageTemplate, MessageTemplateVersion, TemplateType
-from messaging.rendering import Rendered, TemplateError, compile_content, find_warnings
+from messaging.rendering import MessageContent, Rendered, TemplateError, compile_content, find_warnings
 from messaging.rendering import render as render_message
 from messaging.services import templates
 from messaging.template_forms import FORMS, field_of
 from messaging.views.mail_policy import mail_policy
 from messaging.views.template_access import own_template_or_404, template_or_404
-from projects.access import Access
+from projects.access import Access, project_or_404
+from projects.models import Role
 from segments import queries as segment_queries
 
 
@@ -53,7 +55,7 @@ def edit_template(request: HttpRequest, project_id: str, template_id: int) -> Ht
     context |= {
         "template": template, "latest": latest, "form": form, "next_version": template.last_version + 1,
         "base": request.POST.get("base") or template.revision, "has_design": bool(latest.document.get("Pabal", {}).get("Mjml")),
-        "names": message_names(queries.variable_names(project=access.project)), "warnings": _warnings(access, template, latest),
+        **editor_context(names=queries.variable_names(project=access.project)), "warnings": _warnings(access, template, latest),
         "following": sum(user.version is None for user in template_uses.users_of(template=template)),
     }  # fmt: skip
     context["is_empty"] = not latest.document.get("HtmlPart")
@@ -88,12 +90,25 @@ def _warnings(access: Access, template: MessageTemplate, latest: MessageTemplate
     if template.template_type != TemplateType.EMAIL or not (latest.document.get("HtmlPart") or latest.document.get("TextPart")):
         return []
     try:
-        program = compile_content(documents.email_content(latest.document))
+        program = compile_content(documents.email_content(latest.document), allow_unescaped=_allows(template))
     except Refusal as refusal:
         return [refusal.message]
     known = queries.variable_names(project=access.project)
     found = [*find_warnings(program=program, known_names=known), *inspection.find_remarks(program=program)]
     return [warning.message for warning in found]
+
+
+@require_POST
+def check_template(request: HttpRequest, project_id: str) -> JsonResponse:
+    """What is wrong with the HTML as it is typed: ``{"errors": [{"row", "column", "text"}]}``, counted from 0."""
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    content = MessageContent(from_address="", subject="", html=request.POST.get("html", ""))
+    errors = []
+    try:
+        compile_content(content, allow_unescaped=access.project.allows_raw_values)
+    except TemplateError as error:
+        errors.append({"row": error.line - 1, "column": error.column - 1, "text": error.message})
+    return JsonResponse({"errors": errors})
 
 
 def preview_template(request: HttpRequest, project_id: str, template_id: int) -> HttpResponse:
@@ -107,7 +122,7 @@ def preview_template(request: HttpRequest, project_id: str, template_id: int) ->
     values = member.document if member else {}
     try:
         if template.template_type == TemplateType.EMAIL:
-            context["rendered"] = _rendered(document, values)
+            context["rendered"] = _rendered(template, document, values)
             context["inbox"] = inspection.inbox(rendered=context["rendered"], sender="")
         else:
             context["texts"] = [
@@ -124,7 +139,7 @@ def preview_template_html(request: HttpRequest, project_id: str, template_id: in
     access, template = template_or_404(request, project_id, template_id)
     member = _member(request, access, template)
     try:
-        page = _rendered(_document(request, template), member.document if member else {}).html
+        page = _rendered(template, _document(request, template), member.document if member else {}).html
     except Refusal as refusal:
         page = escape(refusal.message)
     return HttpResponse('<base target="_blank">' + page)
@@ -140,8 +155,12 @@ def _document(request: HttpRequest, template: MessageTemplate) -> dict[str, Any]
     return dict(version.document)
 
 
-def _rendered(document: dict[str, Any], values: dict[str, Any]) -> Rendered:
-    return render_message(compile_content(documents.email_content(document)), document=values)
+def _allows(template: MessageTemplate) -> bool:
+    return template.project is not None and template.project.allows_raw_values
+
+
+def _rendered(template: MessageTemplate, document: dict[str, Any], values: dict[str, Any]) -> Rendered:
+    return render_message(compile_content(documents.email_content(document), allow_unescaped=_allows(template)), document=values)
 
 
 def _text(document: dict[str, Any], text: str, values: dict[str, Any]) -> str:

@@ -46,6 +46,14 @@ def set_mode(*, project: Project, actor: User, mode: Project.Mode, now: datetime
         audit.record(project=project, actor=actor, verb="project.mode_changed", target=project, now=now, mode=mode)
 
 
+def allow_raw_values(*, project: Project, actor: User, is_allowed: bool, now: datetime.datetime) -> None:
+    """Whether ``{{{ }}}`` may put values into a page as they are. What is being sent goes on as it was checked."""
+    with transaction.atomic():
+        Project.objects.filter(pk=project.pk).update(allows_raw_values=is_allowed)
+        verb = "project.raw_values_allowed" if is_allowed else "project.raw_values_refused"
+        audit.record(project=project, actor=actor, verb=verb, target=project, now=now)
+
+
 def delete_project(*, project: Project, actor: User, name: str, now: datetime.datetime) -> None:
     """Delete a project whose name was typed correctly: it disappears for everybody and sends nothing more."""
     if name != project.name:

@@ -79,6 +79,14 @@ def set_mode(request: HttpRequest, project_id: str) -> HttpResponse:
 
 
 @require_POST
+def allow_raw_values(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.OWNER)
+    is_allowed = request.POST.get("allow") == "1"
+    projects.allow_raw_values(project=access.project, actor=access.user, is_allowed=is_allowed, now=clock.now())
+    return redirect("projects:edit-project", project_id)
+
+
+@require_POST
 def delete_project(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.OWNER)
     try:

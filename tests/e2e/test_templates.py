@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from messaging.message_templates import designs
 from messaging.models import MessageImage, MessageTemplate
 from tests.console.world import World, logged_in, make_world
-from tests.e2e.conftest import shoot, speak, watched_page
+from tests.e2e.conftest import SHOTS, shoot, speak, watched_page
 from tests.messaging.test_images import PNG, png
 from tests.messaging.test_message_template_pages import FORMS
 from tests.messaging.test_templates import make
@@ -172,3 +172,35 @@ def test_the_pages_of_pictures_and_of_deleting(browser: Browser, live_server: An
         shoot(page, project + "images/", "images")
         shoot(page, f"{project}templates/{world.template.pk}/delete/", "template-delete")
         shoot(page, f"{project}templates/{world.template.pk}/", "template-show-world")
+
+
+def test_helpers_are_completed_explained_and_checked_while_one_types(browser: Browser, live_server: Any) -> None:
+    world = make_world()
+    template = make(world.project, name="Autumn", document={"Subject": "s", "HtmlPart": "<p></p>"})
+    with watched_page(browser, live_server.url) as page:
+        project = log_in(page, world, live_server.url)
+        page.goto(project + f"templates/{template.pk}/edit/")
+        text = page.locator(".ace_text-input")
+        text.focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.type("{")
+        page.keyboard.type("{upp")
+        expect(page.locator(".ace_autocomplete")).to_contain_text("{{upper v}}")
+        page.keyboard.press("Enter")
+        page.keyboard.type("Attributes.x")  # in the argument's place
+        page.keyboard.press("End")
+        page.keyboard.type("{{nohelper 1}}")
+        page.keyboard.press("Escape")
+        expect(page.locator("textarea[name=html]")).to_have_value("{{upper Attributes.x}}{{nohelper 1}}")
+        expect(page.locator(".ace_gutter-cell.ace_error, .ace_gutter .ace_error").first).to_be_visible()
+        expect(page.get_by_text("nohelper").first).to_be_visible()
+        page.screenshot(path=SHOTS / "template-fault.png", full_page=True)
+
+        page.get_by_text("Helpers", exact=True).click()
+        page.get_by_label("Find a helper").fill("Base64")
+        expect(page.get_by_role("button", name="Insert encode64")).to_be_visible()
+        expect(page.get_by_role("button", name="Insert upper")).to_be_hidden()
+        page.get_by_label("Find a helper").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("textarea[name=html]")).to_have_value("{{upper Attributes.x}}{{nohelper 1}}{{encode64 v}}")

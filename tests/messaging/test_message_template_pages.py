@@ -11,7 +11,7 @@ from django.urls import reverse
 from messaging.models import MessageTemplate
 from projects.models import Project, Role, User
 from tests.factories.endpoints import make_endpoint
-from tests.factories.projects import make_member, make_project
+from tests.factories.projects import make_member, make_project, make_user
 from tests.messaging.test_templates import MJML, make, save, using
 
 pytestmark = pytest.mark.django_db
@@ -231,3 +231,20 @@ def test_headers_are_written_one_a_line_and_what_can_be_none_is_refused_there(pr
 
     assert latest(template)["Headers"] == [{"Name": "X-A", "Value": "b: c"}, {"Name": "X-B", "Value": "가"}]
     assert client.get(edit).context["form"].initial["headers"] == "X-A: b: c\nX-B: 가"
+
+
+def test_what_is_wrong_is_said_while_one_types_with_its_line(project: Project) -> None:
+    page, user = reverse("messaging:check-template", args=[project.public_id]), project.created_by
+
+    def errors(html: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = logged_in(user).post(page, {"html": html}).json()["errors"]
+        return found
+
+    assert errors("<p>{{upper Attributes.x}}</p>") == []
+    (error,) = errors("<p>\n  {{uper Attributes.x}}</p>")
+    assert (error["row"], error["column"]) == (1, 2)
+    assert "upper" in error["text"]
+    assert errors("{{{Attributes.x}}}")[0]["row"] == 0
+    assert logged_in(make_user()).post(page, {"html": ""}).status_code == 404
+    assert logged_in(make_member(project=project, role=Role.VIEWER)).post(page, {"html": ""}).status_code == 403
+    assert logged_in(user).get(page).status_code == 405
