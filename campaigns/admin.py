@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import (
+    ApprovalRequest,
     Campaign,
     CampaignVersion,
     DailyUse,
@@ -67,6 +68,16 @@ class CampaignVersionAdmin(OperatorAdmin):
     list_display = ("campaign", "version", "name", "created_by", "created_at")
     list_select_related = ("campaign", "created_by")
     search_fields = ("name", "=campaign__public_id")
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(OperatorAdmin):
+    """To read: an approval is given by somebody of the project, on the campaign's page."""
+
+    list_display = ("campaign", "state", "version", "asked_by", "asked_at", "decided_by", "decided_at")
+    list_filter = ("state",)
+    list_select_related = ("campaign", "asked_by", "decided_by")
+    search_fields = ("campaign__name", "=campaign__public_id")
 
 
 @admin.register(Treatment)

@@ -14,6 +14,10 @@ from projects.ports import Thing
 SENTENCES = {
     "campaign.created": _("%(who)s created the campaign %(what)s."),
     "campaign.tested": _("%(who)s sent a test of the campaign %(what)s to %(count)s addresses."),
+    "campaign.approval_asked": _("%(who)s asked for approval of the campaign %(what)s."),
+    "campaign.approval_withdrawn": _("%(who)s took the request for approval of the campaign %(what)s back."),
+    "campaign.sent_back": _("%(who)s sent the campaign %(what)s back to its author."),
+    "campaign.approved": _("%(who)s approved the campaign %(what)s."),
     "campaign.launched": _("%(who)s launched the campaign %(what)s."),
     "campaign.paused": _("%(who)s paused the campaign %(what)s."),
     "campaign.stopped": _("The campaign %(what)s was paused by itself: its mail server takes no messages."),

@@ -315,3 +315,17 @@ class TreatmentsForm(StyledForm):
         if not values.get("is_automatic"):
             return None
         return {"TestPercent": values["test_percent"], "WaitHours": values["wait_hours"], "Metric": values["metric"] or "OPEN"}
+
+
+class NoteForm(StyledForm):
+    """What the author says to those who approve."""
+
+    note = forms.CharField(
+        label=_("Note for those who approve"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class AnswerForm(StyledForm):
+    """What is to be mended before it is approved."""
+
+    answer = forms.CharField(label=_("What is to be mended"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))

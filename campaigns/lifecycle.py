@@ -12,8 +12,9 @@ from core.transitions import transition
 S = CampaignState
 # to → from
 _ALLOWED: dict[str, frozenset[str]] = {
-    S.DRAFT: frozenset({S.SCHEDULED}),
-    S.SCHEDULED: frozenset({S.DRAFT, S.PAUSED}),
+    S.DRAFT: frozenset({S.SCHEDULED, S.PENDING_APPROVAL}),
+    S.PENDING_APPROVAL: frozenset({S.DRAFT, S.PENDING_APPROVAL}),
+    S.SCHEDULED: frozenset({S.DRAFT, S.PENDING_APPROVAL, S.PAUSED}),
     S.EXECUTING: frozenset({S.SCHEDULED, S.PENDING_NEXT_RUN, S.EXECUTING, S.PAUSED}),
     S.PENDING_NEXT_RUN: frozenset({S.EXECUTING, S.PAUSED, S.SCHEDULED, S.PENDING_NEXT_RUN}),
     S.PAUSED: frozenset({S.SCHEDULED, S.EXECUTING, S.PENDING_NEXT_RUN}),
@@ -31,6 +32,7 @@ _REFUSALS: dict[str, Any] = {
 API_STATES: dict[str, str] = {
     **{state: state for state in ("SCHEDULED", "EXECUTING", "PENDING_NEXT_RUN", "COMPLETED", "PAUSED", "DELETED", "INVALID")},
     S.DRAFT: "PAUSED",
+    S.PENDING_APPROVAL: "PAUSED",
     S.STOPPING: "EXECUTING",
 }
 

@@ -14,9 +14,10 @@ from projects.models import Project
 
 
 class CampaignState(models.TextChoices):
-    """Pinpoint's seven, and DRAFT and STOPPING, which the API shows as PAUSED and EXECUTING."""
+    """Pinpoint's seven, and three that the API shows as one of them (``lifecycle.API_STATES``)."""
 
     DRAFT = "DRAFT", _("Draft")
+    PENDING_APPROVAL = "PENDING_APPROVAL", _("Waits for approval")
     SCHEDULED = "SCHEDULED", _("Scheduled")
     EXECUTING = "EXECUTING", _("Sending")
     PENDING_NEXT_RUN = "PENDING_NEXT_RUN", _("Waiting for the next run")
@@ -25,6 +26,10 @@ class CampaignState(models.TextChoices):
     COMPLETED = "COMPLETED", _("Completed")
     INVALID = "INVALID", _("Invalid")
     DELETED = "DELETED", _("Deleted")
+
+
+# Not launched: these can be edited and send nothing.
+NOT_LAUNCHED = (CampaignState.DRAFT, CampaignState.PENDING_APPROVAL)
 
 
 class Campaign(models.Model):
@@ -36,6 +41,7 @@ class Campaign(models.Model):
     version = models.IntegerField(default=1)
     split = models.JSONField(null=True, blank=True)  # where the line is cut: campaigns.treatments.split.Cut
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    copied_from = models.ForeignKey("CampaignVersion", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     launched_at = models.DateTimeField(null=True, blank=True)
@@ -52,6 +58,14 @@ class Campaign(models.Model):
     @property
     def is_draft(self) -> bool:
         return self.state == CampaignState.DRAFT
+
+    @property
+    def is_pending_approval(self) -> bool:
+        return self.state == CampaignState.PENDING_APPROVAL
+
+    @property
+    def is_editable(self) -> bool:
+        return self.state in NOT_LAUNCHED
 
     @property
     def is_paused(self) -> bool:
@@ -75,6 +89,40 @@ class CampaignVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_id} v{self.version}"
+
+
+class ApprovalRequest(models.Model):
+    """Somebody asks that another one launches a campaign: exactly this version, with what its segment and its templates say."""
+
+    class State(models.TextChoices):
+        OPEN = "OPEN", _("Open")
+        APPROVED = "APPROVED", _("Approved")
+        SENT_BACK = "SENT_BACK", _("Sent back")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="approval_requests")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
+    version = models.IntegerField()
+    segment_version = models.IntegerField()
+    message = models.CharField(max_length=64, blank=True)  # template_use.fingerprint
+    note = models.CharField(max_length=500, blank=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    asked_at = models.DateTimeField()
+    answer = models.CharField(max_length=1000, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    mailed_state = models.CharField(max_length=9, blank=True)  # the last one that somebody was mailed
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign"], condition=models.Q(state="OPEN"), name="approval_request_open_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["OPEN", "APPROVED", "SENT_BACK", "WITHDRAWN"]), name="approval_request_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} v{self.version}: {self.state}"
 
 
 class Treatment(models.Model):

@@ -17,6 +17,7 @@ from analytics.models import EventKind
 from campaigns import template_use, treatments
 from campaigns.funnel import Funnel, funnel
 from campaigns.models import (
+    NOT_LAUNCHED,
     Campaign,
     CampaignState,
     ExclusionReason,
@@ -114,7 +115,7 @@ def using_segments(*, project_id: int, pins: Collection[SegmentPin]) -> QuerySet
 
 def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[SegmentUser]:
     """What deleting these segments does to campaigns: those that may send end, drafts stay, the others need no segment any more."""
-    using = using_segments(project_id=project_id, pins=pins).filter(state__in=[*MAY_SEND, CampaignState.DRAFT])
+    using = using_segments(project_id=project_id, pins=pins).filter(state__in=[*MAY_SEND, *NOT_LAUNCHED])
     return [
         SegmentUser(
             key=campaign.public_id,
@@ -122,7 +123,7 @@ def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[Segment
             kind=_("Campaign"),
             state=str(CampaignState(campaign.state).label),
             url=reverse("campaigns:show-campaign", args=[campaign.project.public_id, campaign.public_id]),
-            ends=campaign.state != CampaignState.DRAFT,
+            ends=not campaign.is_editable,
         )
         for campaign in using.select_related("project").order_by("pk")
     ]

@@ -14,7 +14,7 @@ from campaigns.calendar import entries
 from campaigns.limits import caps
 from campaigns.models import Run, RunState
 from campaigns.sending import freezing, lending, worker
-from campaigns.services import occurrences, restoring, winners
+from campaigns.services import approval_mail, occurrences, restoring, winners
 from core import clock
 from projects.models import Project
 
@@ -92,9 +92,16 @@ class _Turn:
 
 @shared_task(name="campaigns.tick_limits")
 def tick_limits() -> None:
-    """Forget what counts no more."""
+    """Forget what counts no more; mail about approvals whose message was lost."""
     while caps.prune(now=clock.now()):
         pass
+    for request_id in approval_mail.unmailed(now=clock.now()):
+        mail_approval.delay(request_id)
+
+
+@shared_task(name="campaigns.mail_approval")
+def mail_approval(request_id: int) -> None:
+    approval_mail.mail_request(request_id=request_id)
 
 
 @shared_task(name="campaigns.count_estimates")

@@ -56,7 +56,7 @@ def _user(campaign: Campaign, chosen: Mapping[str, Any]) -> TemplateUser:
         kind=_("Campaign"),
         state=str(CampaignState(campaign.state).label),
         url=reverse("campaigns:show-campaign", args=[campaign.project.public_id, campaign.public_id]),
-        is_launched=campaign.state != CampaignState.DRAFT,
+        is_launched=not campaign.is_editable,
         is_finished=False,
     )
 
@@ -104,7 +104,23 @@ def with_message(campaign: Campaign) -> Campaign:
     return seen
 
 
-def _written_out(project: Project, document: Mapping[str, Any], sender: str) -> dict[str, Any]:
+def pinned(*, project: Project, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The definition with the versions of its templates that are active now written into it. Raises ``TemplateGone``."""
+    found = _pinned(project, document)
+    others = [_pinned(project, one) for one in document.get("AdditionalTreatments", [])]
+    return found | ({"AdditionalTreatments": others} if others else {})
+
+
+def _pinned(project: Project, part: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = chosen_template(part)
+    if chosen is None or chosen.get("Version"):
+        return dict(part)
+    version = str(_written_out(project, part)["Pabal"]["Template"]["Version"])
+    configuration = dict(part["TemplateConfiguration"]) | {MEMBERS[TemplateType.EMAIL]: {**chosen, "Version": version}}
+    return dict(part) | {"TemplateConfiguration": configuration}
+
+
+def _written_out(project: Project, document: Mapping[str, Any], sender: str = "") -> dict[str, Any]:
     chosen = chosen_template(document)
     if chosen is None:
         return dict(document)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import calendar, pages, people, sending_settings, treatments, wizard
+from campaigns.views import approvals, calendar, pages, people, sending_settings, treatments, wizard
 
 app_name = "campaigns"
 _ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
@@ -21,6 +21,10 @@ urlpatterns = [
     path(_ONE + "test-send/", wizard.send_test, name="send-test"),
     path(_ONE + "moments/", wizard.list_moments, name="list-moments"),
     path(_ONE + "launch/", wizard.launch_campaign, name="launch-campaign"),
+    path(_ONE + "approval/ask/", approvals.ask_for_approval, name="ask-for-approval"),
+    path(_ONE + "approval/withdraw/", approvals.withdraw_approval, name="withdraw-approval"),
+    path(_ONE + "approval/approve/", approvals.approve_campaign, name="approve-campaign"),
+    path(_ONE + "approval/send-back/", approvals.send_back_campaign, name="send-back-campaign"),
     path(_ONE + "pause/", pages.pause_campaign, name="pause-campaign"),
     path(_ONE + "resume/", pages.resume_campaign, name="resume-campaign"),
     path(_ONE + "restored/", pages.decide_restored, name="decide-restored"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import NOT_LAUNCHED, Campaign, CampaignState
 from endpoints.models import Endpoint
 from messaging.models import Sender
 from projects.models import Project
@@ -30,7 +30,7 @@ def figures(*, project: Project) -> Figures:
     reachable = Q(status="ACTIVE", opt_out="NONE") & ~Q(address="")
     counted = Endpoint.objects.filter(project=project).aggregate(all=Count("pk"), reachable=Count("pk", filter=reachable))
     campaigns = Campaign.objects.filter(project=project).exclude(state=CampaignState.DELETED)
-    states = campaigns.aggregate(all=Count("pk"), launched=Count("pk", filter=~Q(state=CampaignState.DRAFT)))
+    states = campaigns.aggregate(all=Count("pk"), launched=Count("pk", filter=~Q(state__in=NOT_LAUNCHED)))
     return Figures(
         endpoints=counted["all"],
         reachable=counted["reachable"],

@@ -210,6 +210,7 @@ CELERY_TASK_ROUTES = {
     "messaging.check_*": {"queue": "exports"},
     "campaigns.send_*": {"queue": "sends"},
     "campaigns.count_*": {"queue": "exports"},
+    "campaigns.mail_*": {"queue": "exports"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
     "*.tick_*": {"queue": "ticks"},

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
-from campaigns import queries as campaign_queries
+from campaigns import approval
 from campaigns.models import Run
 from console import queries
 from console.health import checking, status
@@ -25,7 +25,7 @@ def show_overview(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     context = {
         "figures": queries.figures(project=access.project),
-        "recent": campaign_queries.campaigns(project=access.project)[:5],
+        "waiting": approval.waiting(project=access.project)[:5],
         "runs": Run.objects.filter(project=access.project)
         .select_related("campaign")
         .defer("audience", "content")

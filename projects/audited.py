@@ -17,6 +17,8 @@ SENTENCES = {
     "project.mode_changed": _("%(who)s set the project %(what)s to: %(mode)s."),
     "project.raw_values_allowed": _("%(who)s allowed unescaped values in the messages of the project %(what)s."),
     "project.raw_values_refused": _("%(who)s forbade unescaped values in the messages of the project %(what)s."),
+    "project.approval_demanded": _("%(who)s set the project %(what)s so that somebody else approves each campaign."),
+    "project.approval_dropped": _("%(who)s set the project %(what)s so that campaigns need no approval."),
     "project.deleted": _("%(who)s deleted the project %(what)s."),
     "member.invited": _("%(who)s invited %(email)s as: %(role)s."),
     "member.joined": _("%(who)s joined the project as: %(role)s."),

@@ -92,6 +92,7 @@ class Project(models.Model):
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Seoul")
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.PRACTICE)
     allows_raw_values = models.BooleanField(default=False, db_default=False)  # {{{ }}} in templates
+    needs_approval = models.BooleanField(default=False, db_default=False)  # somebody else than the author launches a campaign
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -125,6 +126,9 @@ class Role(models.TextChoices):
     OWNER = "OWNER", _("Owner")
     MARKETER = "MARKETER", _("Marketer")
     VIEWER = "VIEWER", _("Viewer")
+
+
+MAY_LAUNCH = (Role.OWNER, Role.MARKETER)
 
 
 class Member(models.Model):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from projects import ports
-from projects.models import AuditEntry, Project, Role, User
+from projects.models import MAY_LAUNCH, AuditEntry, Project, Role, User
 
 # The first word of a verb → what the filter calls it.
 KINDS = {
@@ -62,6 +62,12 @@ class AuditFilter:
     kind: str = ""
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
+
+
+def launchers(*, project: Project) -> QuerySet[User]:
+    """Everybody whose role allows launching campaigns."""
+    mine = {"memberships__project": project, "memberships__role__in": MAY_LAUNCH}
+    return User.objects.filter(is_active=True, **mine).order_by("email")
 
 
 def audit_lines(

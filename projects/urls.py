@@ -21,6 +21,7 @@ urlpatterns = [
     path("p/<str:project_id>/settings/", projects.edit_project, name="edit-project"),
     path("p/<str:project_id>/settings/mode/", projects.set_mode, name="set-mode"),
     path("p/<str:project_id>/settings/raw-values/", projects.allow_raw_values, name="allow-raw-values"),
+    path("p/<str:project_id>/settings/approval/", projects.set_approval, name="set-approval"),
     path("p/<str:project_id>/settings/delete/", projects.delete_project, name="delete-project"),
     path("p/<str:project_id>/audit/", projects.list_audit, name="list-audit"),
     path("p/<str:project_id>/members/", projects.list_members, name="list-members"),

@@ -21,14 +21,20 @@ class CampaignRefused(Refusal):
 
 
 def create_campaign(
-    *, project: Project, actor: User | None, name: str, document: dict[str, Any], now: datetime.datetime, is_copy: bool = False
+    *,
+    project: Project,
+    actor: User | None,
+    name: str,
+    document: dict[str, Any],
+    now: datetime.datetime,
+    original: CampaignVersion | None = None,
 ) -> Campaign:
     """Make a draft. The project's default limits are written into it, unless it is a copy, which says what the original said."""
     with transaction.atomic():
-        if not is_copy:
+        if original is None:
             document = limits.with_defaults(document, project=project)
         campaign = Campaign.objects.create(
-            project=project, name=name, document=document, created_by=actor, created_at=now, updated_at=now
+            project=project, name=name, document=document, created_by=actor, created_at=now, updated_at=now, copied_from=original
         )
         keep_version(campaign=campaign, actor=actor, now=now)
         audit.record(project=project, actor=actor, verb="campaign.created", target=campaign, now=now, name=name)
@@ -45,7 +51,8 @@ def duplicate_campaign(*, campaign: Campaign, actor: User, now: datetime.datetim
         name = (_("Copy of %(name)s") % {"name": held.name})[:128]
         document = {key: value for key, value in held.document.items() if key != "SegmentVersion"}
         document |= _own_segment(held, name, actor, now)
-        return create_campaign(project=held.project, actor=actor, name=name, document=document, now=now, is_copy=True)
+        original = CampaignVersion.objects.get(campaign=held, version=held.version)
+        return create_campaign(project=held.project, actor=actor, name=name, document=document, now=now, original=original)
 
 
 def _own_segment(held: Campaign, name: str, actor: User, now: datetime.datetime) -> dict[str, Any]:

@@ -9,8 +9,17 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import lifecycle, review, schedule, template_use, treatments
-from campaigns.models import Campaign, CampaignState, CampaignVersion, Run, RunState, Treatment, WinnerTest
-from campaigns.services import changes, occurrences
+from campaigns.models import (
+    ApprovalRequest,
+    Campaign,
+    CampaignState,
+    CampaignVersion,
+    Run,
+    RunState,
+    Treatment,
+    WinnerTest,
+)
+from campaigns.services import changes, occurrences, requests
 from campaigns.services.drafts import CampaignRefused
 from projects.models import User
 from projects.services import audit
@@ -24,6 +33,10 @@ class CampaignIncomplete(CampaignRefused):
     def __init__(self, findings: list[review.Finding]) -> None:
         super().__init__(" ".join(str(finding.message) for finding in findings))
         self.findings = findings
+
+
+class ApprovalNeeded(CampaignRefused):
+    """The project wants somebody else to launch it (``approvals``)."""
 
 
 class CampaignChanged(CampaignRefused):
@@ -42,32 +55,61 @@ def launch_campaign(
     """Launch a draft: its definition is frozen, its segment's version pinned, its first occurrence due.
 
     ``base_version`` and ``segment_version`` are those of the campaign and of its segment that were reviewed (None: launch what is
-    stored), ``base_message`` the ``template_use.fingerprint`` of what its templates said. Raises ``CampaignChanged`` or
+    stored), ``base_message`` the ``template_use.fingerprint`` of what its templates said. Raises ``ApprovalNeeded``, ``CampaignChanged`` or
     ``SegmentChanged`` when any of them says something else by now, and ``CampaignIncomplete`` with every finding that forbids the
     launch; nothing is written then. Whoever saves a step at that moment waits, and is refused.
     """
     with transaction.atomic():  # the campaign first: that is the order of locks
         held = Campaign.objects.select_for_update(of=("self",)).select_related("project").get(pk=campaign.pk)
-        if not held.is_draft:
+        if not held.is_editable:
             raise CampaignRefused(_("This campaign was launched already."))
-        if base_version is not None:
-            _check_as_reviewed(held, base_version, actor)
-        _check_complete(held, now)
-        due = _first_of_each(held, now)
-        document = _pinned(held, segment_version, actor)
-        if base_message and base_message != template_use.fingerprint(campaign=held):
-            raise CampaignChanged(_("The template says something else since this page was loaded."))
-        lifecycle.move(campaign_id=held.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
-        Campaign.objects.filter(pk=held.pk).update(document=document)
-        CampaignVersion.objects.filter(campaign=held, version=held.version).update(document=document)
-        for number, occurrence in enumerate(due):
-            Treatment.objects.update_or_create(
-                campaign=held, number=number, defaults={"next_run_at": occurrence.at, "next_occurrence_at": occurrence.at}
-            )
-        audit.record(project=held.project, actor=actor, verb="campaign.launched", target=held, now=now)
-        if any(occurrence.at <= now for occurrence in due):
-            transaction.on_commit(_dispatch_tick)
+        if held.project.needs_approval:
+            raise ApprovalNeeded(_("In this project somebody else launches a campaign. Ask for approval."))
+        # Of a project that has stopped asking for approval meanwhile.
+        requests.close_open(held=held, to=ApprovalRequest.State.WITHDRAWN, actor=actor, now=now)
+        launch_held(
+            held=held, actor=actor, now=now, base_version=base_version, segment_version=segment_version, base_message=base_message
+        )
     campaign.refresh_from_db()
+
+
+def launch_held(
+    *,
+    held: Campaign,
+    actor: User | None,
+    now: datetime.datetime,
+    base_version: int | None,
+    segment_version: int | None,
+    base_message: str,
+    pins_templates: bool = False,
+) -> None:
+    """Launch what ``held`` says, which the caller has locked. ``pins_templates``: it sends what its templates say now, always."""
+    due = check_launchable(held=held, actor=actor, now=now, base_version=base_version)
+    document = _pinned(held, segment_version, actor)
+    if base_message and base_message != template_use.fingerprint(campaign=held):
+        raise CampaignChanged(_("The template says something else since this page was loaded."))
+    if pins_templates:
+        document = template_use.pinned(project=held.project, document=document)
+    lifecycle.move(campaign_id=held.pk, to=CampaignState.SCHEDULED, launched_at=now, updated_at=now)
+    Campaign.objects.filter(pk=held.pk).update(document=document)
+    CampaignVersion.objects.filter(campaign=held, version=held.version).update(document=document)
+    for number, occurrence in enumerate(due):
+        Treatment.objects.update_or_create(
+            campaign=held, number=number, defaults={"next_run_at": occurrence.at, "next_occurrence_at": occurrence.at}
+        )
+    audit.record(project=held.project, actor=actor, verb="campaign.launched", target=held, now=now)
+    if any(occurrence.at <= now for occurrence in due):
+        transaction.on_commit(_dispatch_tick)
+
+
+def check_launchable(
+    *, held: Campaign, actor: User | None, now: datetime.datetime, base_version: int | None
+) -> list[schedule.Occurrence]:
+    """When each treatment is sent first. Raises ``CampaignChanged``, and ``CampaignIncomplete`` with every finding that forbids it."""
+    if base_version is not None:
+        _check_as_reviewed(held, base_version, actor)
+    _check_complete(held, now)
+    return _first_of_each(held, now)
 
 
 def _check_as_reviewed(held: Campaign, base_version: int, actor: User | None) -> None:
@@ -183,6 +225,7 @@ def delete_campaign(*, campaign: Campaign, actor: User | None, now: datetime.dat
     """
     with transaction.atomic():
         lifecycle.move(campaign_id=campaign.pk, to=CampaignState.DELETED, updated_at=now)
+        requests.close_open(held=campaign, to=ApprovalRequest.State.WITHDRAWN, actor=actor, now=now)
         Treatment.objects.filter(campaign=campaign).update(next_run_at=None, next_occurrence_at=None)
         Run.objects.filter(campaign=campaign, state__in=[RunState.PENDING, RunState.FREEZING, RunState.RUNNING]).update(
             state=RunState.CANCELLED

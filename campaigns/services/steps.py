@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import parts, queries, treatments
-from campaigns.models import Campaign, CampaignState
-from campaigns.services import changes
+from campaigns.models import Campaign
+from campaigns.services import changes, requests
 from campaigns.services.drafts import CampaignRefused, keep_version
 from projects.models import User
 from segments import queries as segment_queries
@@ -106,16 +106,19 @@ def _filtered(campaign: Campaign, actor: User | None, definition: dict[str, Any]
 
 
 def _held(campaign: Campaign) -> Campaign:
-    """The draft as it is stored, kept from being changed or launched until the transaction ends."""
+    """The draft (one that waits for approval, too) as it is stored, kept from being changed or launched until the transaction ends."""
     held = Campaign.objects.select_for_update(of=("self",)).select_related("project").get(pk=campaign.pk)
-    if held.state != CampaignState.DRAFT:
+    if not held.is_editable:
         raise CampaignRefused(_("This campaign was launched and can't be changed any more. Duplicate it instead."))
     return held
 
 
 def _written(held: Campaign, part: parts.Part, actor: User | None, now: datetime.datetime, treatment: int = 0) -> Campaign:
-    held.document = part.applied(held.document, treatment)
-    held.name = held.name if part.name is None else part.name
+    document, name = part.applied(held.document, treatment), held.name if part.name is None else part.name
+    if held.is_pending_approval and (document, name) == (held.document, held.name):
+        return held  # looked at and not changed: the request stays
+    requests.withdraw_open(held=held, actor=actor, now=now, why="changed")
+    held.document, held.name = document, name
     held.version += 1
     held.updated_at = now
     held.save(update_fields=["document", "name", "version", "updated_at"])

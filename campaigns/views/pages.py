@@ -11,9 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from campaigns import lifecycle, limits, queries, schedule, wording
+from campaigns import approval, lifecycle, limits, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences, restored
+from campaigns.views import approvals
 from campaigns.views import treatments as treatment_pages
 from campaigns.views.access import campaign_or_404
 from core import clock, keyset
@@ -24,8 +25,8 @@ from segments import queries as segment_queries
 
 _PAGE = 50
 COLOURS = {
-    "DRAFT": "secondary", "SCHEDULED": "azure", "EXECUTING": "blue", "PENDING_NEXT_RUN": "azure", "PAUSED": "yellow",
-    "STOPPING": "orange", "COMPLETED": "green", "INVALID": "red",
+    "DRAFT": "secondary", "PENDING_APPROVAL": "orange", "SCHEDULED": "azure", "EXECUTING": "blue", "PENDING_NEXT_RUN": "azure",
+    "PAUSED": "yellow", "STOPPING": "orange", "COMPLETED": "green", "INVALID": "red",
 }  # fmt: skip
 
 
@@ -41,14 +42,22 @@ def list_campaigns(request: HttpRequest, project_id: str) -> HttpResponse:
     treatments = Treatment.objects.filter(campaign__in=rows).values_list("campaign_id")
     due = dict(treatments.annotate(next=Min("next_run_at")).values_list("campaign_id", "next"))
     lines = [{"campaign": one, "colour": COLOURS.get(one.state), "next_run_at": due.get(one.pk)} for one in rows[:_PAGE]]
-    context = {"lines": lines, "search": search, "next_before": rows[_PAGE - 1].pk if len(rows) > _PAGE else None}
+    waiting = approval.waiting(project=access.project)[:_PAGE] if not search and before is None else []
+    context = {
+        "lines": lines,
+        "waiting": waiting,
+        "search": search,
+        "next_before": rows[_PAGE - 1].pk if len(rows) > _PAGE else None,
+    }
     return render(request, "campaigns/list.html", context)
 
 
 def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
-    _access, campaign = campaign_or_404(request, project_id, campaign_id)
+    access, campaign = campaign_or_404(request, project_id, campaign_id)
     if campaign.is_draft:
         return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")
+    if campaign.is_pending_approval:
+        return approvals.approval_page(request, access, campaign)
     context: dict[str, Any] = {
         "campaign": campaign,
         "colour": COLOURS.get(campaign.state),

@@ -162,7 +162,7 @@ def edit_treatments(request: HttpRequest, project_id: str, campaign_id: str) -> 
     """Names, shares and winner. Each button saves them: to stay, to add, copy or remove one, or to go on to the step."""
     access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
     step = treatments.varied_step(campaign.document)
-    if not campaign.is_draft or not step:
+    if not campaign.is_editable or not step:
         return redirect("campaigns:show-campaign", project_id, campaign_id)
     form = TreatmentsForm(request.POST or None, document=campaign.document)
     said: dict[str, Any] = {}

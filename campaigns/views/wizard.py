@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -14,11 +13,11 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import checklist, forms, limit_forms, limits, parts, queries, review, schedule, template_use, wording
+from campaigns import forms, limit_forms, parts, queries, review, template_use
 from campaigns.models import Campaign
-from campaigns.sending.message import content_of
 from campaigns.services import drafts, launch, steps, test_send
 from campaigns.treatments import Variation, editing, variation
+from campaigns.views import reviewing
 from campaigns.views import treatments as treatment_pages
 from campaigns.views.access import base_version, campaign_or_404, whole_number
 from campaigns.views.navigation import step_navigation
@@ -27,17 +26,15 @@ from core.errors import Refusal
 from endpoints.queries import EndpointRow, endpoint_rows
 from messaging import inspection
 from messaging import queries as messaging_queries
-from messaging.forms import defaults_text, message_names, read_defaults
+from messaging.forms import defaults_text, editor_context, read_defaults
 from messaging.models import TemplateType
-from messaging.rendering import MessageContent, Rendered, TemplateError, compile_content
+from messaging.rendering import Rendered, TemplateError, compile_content
 from messaging.rendering import render as render_message
 from messaging.views.mail_policy import mail_policy
 from projects.access import Access, project_or_404
 from projects.models import Role
 from segments import builder, evaluation
 from segments import queries as segment_queries
-from segments import wording as segment_wording
-from segments.models import Segment
 from segments.services.segments import SegmentChanged
 
 _SCHEDULE_FIELDS = {"past": "start", "end_before_start": "end", "end_past": "end"}
@@ -61,7 +58,7 @@ def edit_campaign(request: HttpRequest, project_id: str, campaign_id: str, step:
     access, campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
     if step not in parts.STEPS:
         raise Http404
-    if not campaign.is_draft:
+    if not campaign.is_editable or (campaign.is_pending_approval and step == "review"):
         return redirect("campaigns:show-campaign", project_id, campaign_id)
     return _VIEWS[step](request, access, treatment_pages.of_step(request, campaign, step))
 
@@ -147,7 +144,7 @@ def _segment(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
     document = segment_queries.segment_version(segment=own).document if own else {}
     typed = form.cleaned_data.get("document") if form.is_bound else None
     made = builder.segment_builder(project=access.project, document=typed if isinstance(typed, dict) else document)
-    return _page(request, campaign, "segment", form=form, builder=made, counts=_counts(campaign), **said)
+    return _page(request, campaign, "segment", form=form, builder=made, counts=reviewing.counts(campaign), **said)
 
 
 def count_segments(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
@@ -165,35 +162,14 @@ def count_segments(request: HttpRequest, project_id: str, campaign_id: str) -> H
     return render(request, "campaigns/_chosen.html", context)
 
 
-def _counts(campaign: Campaign) -> segment_queries.Counts | None:
-    if not campaign.document.get("SegmentId"):
-        return None
-    try:
-        segment = segment_queries.get_segment(project=campaign.project, segment_id=campaign.document["SegmentId"])
-        return segment_queries.segment_counts(project=campaign.project, segment=segment, now=clock.now())
-    except (Segment.DoesNotExist, Refusal):
-        return None
-
-
 def _message_initial(campaign: Campaign) -> dict[str, Any]:
-    content = _written(campaign)
+    content = reviewing.written(campaign)
     chosen = template_use.chosen_template(campaign.document) or {}
     return {
         "way": "template" if chosen else "own", "template": chosen.get("Name", ""), "template_version": chosen.get("Version", ""),
         "sender": content.from_address, "subject": content.subject, "preheader": content.preheader, "html": content.html,
         "text": content.text, "defaults": defaults_text(content.defaults),
     }  # fmt: skip
-
-
-def _content(campaign: Campaign) -> MessageContent:
-    """What would be sent now. Raises ``TemplateGone``."""
-    return _written(template_use.with_message(campaign))
-
-
-def _written(campaign: Campaign) -> MessageContent:
-    """What is written in the campaign itself."""
-    message = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {})
-    return content_of({"Message": message, "Pabal": campaign.document.get("Pabal", {})})
 
 
 def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
@@ -208,7 +184,7 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
     typed = _typed_message(form, {sender.address: sender.header for sender in senders}) if form.is_bound else None
     if typed is not None and form.is_valid():
         try:
-            compile_content(_content(_edited(campaign, typed)))
+            compile_content(reviewing.content(_edited(campaign, typed)), allow_unescaped=access.project.allows_raw_values)
         except template_use.TemplateGone as gone:
             form.add_error("template_version", gone.message)
         except TemplateError as error:
@@ -219,7 +195,7 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
                 return _next(request, campaign, "message")
     return _page(
         request, campaign, "message", form=form, has_senders=bool(senders), findings=_message_findings(campaign, typed),
-        names=message_names(review.known_names(campaign)), test_form=forms.TestSendForm(), member=_member(request, campaign),
+        **editor_context(names=review.known_names(campaign)), test_form=forms.TestSendForm(), member=_member(request, campaign),
         **(said or {}),
     )  # fmt: skip
 
@@ -286,8 +262,9 @@ def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResp
     )
     rendered: Rendered | None = None
     try:
-        content = _content(campaign)
-        rendered = render_message(compile_content(content), document=member.document if member else {})
+        content = reviewing.content(campaign)
+        program = compile_content(content, allow_unescaped=access.project.allows_raw_values)
+        rendered = render_message(program, document=member.document if member else {})
         context["inbox"] = inspection.inbox(rendered=rendered, sender=content.from_name or content.from_address)
     except (TemplateError, template_use.TemplateGone) as error:
         context["refusal"] = error.message
@@ -298,11 +275,12 @@ def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResp
 @mail_policy
 def preview_html(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     """What the frame of the preview shows."""
-    _access, campaign = campaign_or_404(request, project_id, campaign_id)
+    access, campaign = campaign_or_404(request, project_id, campaign_id)
     campaign = treatment_pages.of_step(request, campaign, "message")
     member = _member(request, campaign)
     try:
-        page = render_message(compile_content(_content(campaign)), document=member.document if member else {}).html
+        program = compile_content(reviewing.content(campaign), allow_unescaped=access.project.allows_raw_values)
+        page = render_message(program, document=member.document if member else {}).html
     except (TemplateError, template_use.TemplateGone) as error:
         page = escape(error.message)
     return HttpResponse('<base target="_blank">' + page)
@@ -357,7 +335,8 @@ def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpR
             if said is None:
                 return _next(request, campaign, "schedule")
     return _page(
-        request, campaign, "schedule", form=form, limits_form=limits_form, **_coming(document, access.project.time_zone), **(said or {})
+        request, campaign, "schedule", form=form, limits_form=limits_form, **reviewing.coming(document, access.project.time_zone),
+        **(said or {}),
     )  # fmt: skip
 
 
@@ -370,29 +349,9 @@ def _schedule_part(campaign: Campaign, form: forms.ScheduleForm, limits_form: li
     return parts.Part(members=members, pabal=pabal | limits_form.pabal())
 
 
-def _plan(document: dict[str, Any], project_zone: str, now: datetime.datetime) -> schedule.Schedule:
-    return schedule.parse_schedule(
-        schedule=document["Schedule"], pabal=document.get("Pabal", {}), project_zone=project_zone, launched_at=now
-    )
-
-
 def _schedule_error(document: dict[str, Any], project_zone: str) -> review.Finding | None:
     now = clock.now()
-    return review.schedule_error(plan=_plan(document, project_zone, now), now=now)
-
-
-def _coming(document: dict[str, Any], project_zone: str) -> dict[str, Any]:
-    if not document.get("Schedule", {}).get("StartTime"):
-        return {}
-    now = clock.now()
-    try:
-        plan = _plan(document, project_zone, now)
-    except schedule.ScheduleRefused as refusal:
-        return {"refusal": refusal.message}
-    error = review.schedule_error(plan=plan, now=now)
-    if error is not None:
-        return {"sentence": wording.sentence(plan), "refusal": error.message}
-    return {"sentence": wording.sentence(plan), "moments": wording.moments(plan, now=now)}
+    return review.schedule_error(plan=reviewing.plan(document, project_zone, now), now=now)
 
 
 @require_POST
@@ -403,57 +362,15 @@ def list_moments(request: HttpRequest, project_id: str, campaign_id: str) -> Htt
     context: dict[str, Any] = {}
     if form.is_valid():
         stored, pabal = form.schedule_document()
-        context = _coming({"Schedule": stored, "Pabal": pabal}, access.project.time_zone)
+        context = reviewing.coming({"Schedule": stored, "Pabal": pabal}, access.project.time_zone)
     return render(request, "campaigns/_moments.html", context)
 
 
 def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     found = review.findings(campaign=campaign, now=clock.now())
-    listed = checklist.checklist(findings=found, is_practice=access.project.is_practice)
-    segment = Segment.objects.filter(project=access.project, public_id=campaign.document.get("SegmentId", "")).first()
-    counts = _counts(campaign)
-    people = counts.eligible if counts else None
-    context = {
-        "findings": found,
-        "checklist": listed,
-        "others": checklist.outside(findings=found, listed=listed),
-        "has_errors": any(finding.is_error for finding in found),
-        "counts": counts,
-        "segment": segment,
-        "content": _reviewed_content(campaign),
-        "template": template_use.chosen_template(campaign.document),
-        "treatments": treatment_pages.review_lines(campaign),
-        "winner": treatment_pages.winner_sentence(campaign),
-        "limits": limits.sentences(campaign.document, project=access.project, now=clock.now(), people=people),
-        "reviewed": {
-            "base": campaign.version,
-            "segment_version": segment.version if segment else "",
-            "message": _message_fingerprint(campaign),
-        },
-        **_coming(campaign.document, access.project.time_zone),
-    }
-    if segment is not None and segment.segment_type == "DIMENSIONAL":
-        try:
-            document = segment_queries.segment_version(segment=segment).document
-            context["who"] = segment_wording.sentence(project=access.project, document=document)
-        except Refusal as refusal:
-            context["who"] = refusal.message
+    context = reviewing.review_context(access=access, campaign=campaign, findings=found, said_by=campaign)
+    context |= reviewing.approval_context(access=access, campaign=campaign)
     return _page(request, campaign, "review", **context)
-
-
-def _message_fingerprint(campaign: Campaign) -> str:
-    try:
-        return template_use.fingerprint(campaign=campaign)
-    except template_use.TemplateGone:
-        return ""  # it can't be launched anyway
-
-
-def _reviewed_content(campaign: Campaign) -> MessageContent:
-    """What would be sent; of a template that is gone only what the campaign itself says (the findings say that it is)."""
-    try:
-        return _content(campaign)
-    except template_use.TemplateGone:
-        return _written(campaign)
 
 
 @require_POST

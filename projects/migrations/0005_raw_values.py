@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0003_place"),
+        ("projects", "0004_needs_approval"),
     ]
 
     operations = [

@@ -54,6 +54,18 @@ def allow_raw_values(*, project: Project, actor: User, is_allowed: bool, now: da
         audit.record(project=project, actor=actor, verb=verb, target=project, now=now)
 
 
+def set_approval(*, project: Project, actor: User, is_needed: bool, now: datetime.datetime) -> None:
+    """From now on a campaign is launched by somebody else than its authors, or by anybody who may launch. Said again: nothing happens.
+
+    What was launched stays launched; a request that is open can be approved still, and without the demand its campaign be launched.
+    """
+    with transaction.atomic():
+        changed = Project.objects.filter(pk=project.pk, needs_approval=not is_needed).update(needs_approval=is_needed)
+        if changed:
+            verb = "project.approval_demanded" if is_needed else "project.approval_dropped"
+            audit.record(project=project, actor=actor, verb=verb, target=project, now=now)
+
+
 def delete_project(*, project: Project, actor: User, name: str, now: datetime.datetime) -> None:
     """Delete a project whose name was typed correctly: it disappears for everybody and sends nothing more."""
     if name != project.name:

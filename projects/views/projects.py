@@ -49,7 +49,10 @@ def edit_project(request: HttpRequest, project_id: str) -> HttpResponse:
         messages.success(request, _("The project is saved."))
         return redirect("projects:edit-project", project.public_id)
     lines = queries.audit_lines(project=project) if access.can_administer else []
-    context = {"form": form, "zone_label": zones.label(project.time_zone), "lines": lines}
+    context = {
+        "form": form, "zone_label": zones.label(project.time_zone), "lines": lines,
+        "launchers": queries.launchers(project=project).count() if access.can_administer else None,
+    }  # fmt: skip
     return render(request, "projects/edit.html", context)
 
 
@@ -83,6 +86,14 @@ def allow_raw_values(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.OWNER)
     is_allowed = request.POST.get("allow") == "1"
     projects.allow_raw_values(project=access.project, actor=access.user, is_allowed=is_allowed, now=clock.now())
+    return redirect("projects:edit-project", project_id)
+
+
+@require_POST
+def set_approval(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.OWNER)
+    is_needed = request.POST.get("approval") == "needed"
+    projects.set_approval(project=access.project, actor=access.user, is_needed=is_needed, now=clock.now())
     return redirect("projects:edit-project", project_id)
 
 

@@ -273,9 +273,16 @@ def hold_segment(*, project: Project, segment_id: str, base_version: int | None 
     which ``actor`` looked at (None: whatever it says).
     """
     held = Segment.objects.select_for_update(no_key=True).get(project=project, public_id=segment_id, deleted_at=None)
-    if base_version is not None and base_version != held.version:
-        newest = held.versions.select_related("created_by").get(version=held.version)
-        seen = held.versions.filter(version=base_version).first()
-        if seen is None or (seen.document, seen.members) != (newest.document, newest.members):
-            raise _changed(newest, actor)
+    if base_version is not None:
+        check_unchanged(segment=held, base_version=base_version, actor=actor)
     return held
+
+
+def check_unchanged(*, segment: Segment, base_version: int, actor: User | None) -> None:
+    """Raises ``SegmentChanged`` when the segment says something else than in the version that ``actor`` looked at."""
+    if base_version == segment.version:
+        return
+    newest = segment.versions.select_related("created_by").get(version=segment.version)
+    seen = segment.versions.filter(version=base_version).first()
+    if seen is None or (seen.document, seen.members) != (newest.document, newest.members):
+        raise _changed(newest, actor)
