@@ -16,6 +16,7 @@ from messaging.services import templates
 from projects.models import AuditEntry, Project, Role
 from projects.services import projects
 from segments.models import Segment
+from tests.campaigns.test_sending import RecordingTransport
 from tests.factories.campaigns import campaign_document, make_campaign
 from tests.factories.projects import make_member, make_user
 
@@ -68,7 +69,7 @@ def test_forbidden_while_it_is_sent_the_run_goes_on(campaign: Campaign) -> None:
     freezing.freeze_run(run_id=run_id, clock=lambda: NOW)
     allow(campaign.project, False)
 
-    worker.send_run(run_id=run_id, owner="w", clock=lambda: NOW)
+    worker.send_run(run_id=run_id, owner="w", clock=lambda: NOW, transport=RecordingTransport())
 
     assert Run.objects.get(pk=run_id).state == RunState.COMPLETED
 
