@@ -7,6 +7,8 @@ RUN npm ci --omit=dev --ignore-scripts
 FROM python:3.11-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PABAL_VAR=/var/lib/pabal
 WORKDIR /app
+# pg_dump and pg_restore, for backups
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 COPY requirements.txt constraints.txt ./
 RUN pip install -r requirements.txt -c constraints.txt
 COPY --from=pages /app/node_modules ./node_modules
