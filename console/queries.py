@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from campaigns.models import NOT_LAUNCHED, Campaign, CampaignState
-from endpoints.models import Endpoint
+from endpoints import eligibility
 from messaging.models import Sender
 from projects.models import Project
 from segments.models import Segment
@@ -26,14 +26,13 @@ class Figures:
 
 
 def figures(*, project: Project) -> Figures:
-    """Four queries."""
-    reachable = Q(status="ACTIVE", opt_out="NONE") & ~Q(address="")
-    counted = Endpoint.objects.filter(project=project).aggregate(all=Count("pk"), reachable=Count("pk", filter=reachable))
+    """As many queries, however many endpoints there are."""
+    counted = eligibility.totals(project_id=project.pk)
     campaigns = Campaign.objects.filter(project=project).exclude(state=CampaignState.DELETED)
     states = campaigns.aggregate(all=Count("pk"), launched=Count("pk", filter=~Q(state__in=NOT_LAUNCHED)))
     return Figures(
-        endpoints=counted["all"],
-        reachable=counted["reachable"],
+        endpoints=counted.endpoints,
+        reachable=counted.reachable,
         segments=Segment.objects.filter(project=project, deleted_at=None, is_listed=True).count(),
         campaigns=states["all"],
         has_sender=Sender.objects.filter(project=project).exists(),

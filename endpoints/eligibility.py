@@ -6,10 +6,12 @@ import zoneinfo
 from dataclasses import dataclass
 
 from django.db import connection, models
+from django.db.models import Count, Q
 
 from core.audience import Audience
 from core.sql import bigint_array, id_set, id_sets
 from endpoints import facets
+from endpoints.models import Endpoint
 
 
 class Exclusion(models.TextChoices):
@@ -84,6 +86,12 @@ _CHANNELS = """
 _SET = "set"  # the value of facets.ADDRESS for an address that is not empty
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    endpoints: int
+    reachable: int
+
+
 def eligibility(*, project_id: int, members: Audience, channel: str) -> Eligibility:
     """Divide an audience into who can be sent to on the channel now and who can't, by reason."""
     with facets.moment(project_id=project_id):
@@ -123,6 +131,20 @@ def _by_facets(project_id: int, members: Audience, channel: str) -> dict[str, Au
         keep(Exclusion.DUPLICATE_ENDPOINT, left - id_set(_LATER_TWINS, given))
     sets[""] = left
     return sets
+
+
+def totals(*, project_id: int) -> Totals:
+    """How many endpoints a project has, and how many of them are active, not opted out, and have an address."""
+    with facets.moment(project_id=project_id):
+        subjects = (facets.EVERYONE, facets.ADDRESS, _OPT_OUT, _STATUS)
+        snapshot = facets.read(project_id=project_id, subjects=subjects)
+        everyone, addresses, opt_outs, statuses = (snapshot.facet(subject) for subject in subjects)
+        if everyone is None or addresses is None or opt_outs is None or statuses is None:
+            reachable = Q(status="ACTIVE", opt_out="NONE") & ~Q(address="")
+            counted = Endpoint.objects.filter(project_id=project_id)
+            return Totals(**counted.aggregate(endpoints=Count("pk"), reachable=Count("pk", filter=reachable)))
+        can_get = (addresses.carrying([_SET]) & statuses.carrying(["ACTIVE"])) - opt_outs.carrying(["ALL"])
+        return Totals(endpoints=len(everyone.carrying([""])), reachable=len(can_get))
 
 
 def sharing_an_address(*, project_id: int, members: Audience, others: Audience, channel: str) -> Audience:

@@ -86,7 +86,7 @@ def test_a_run_that_is_being_sent_goes_on_after_the_upgrade_and_nobody_gets_it_t
 
     # The first release's tables, with what it would hold: later ones are dropped with their columns.
     executor = MigrationExecutor(connection)
-    executor.migrate([(app, name) for app, name in FIRST.items()])
+    executor.migrate(list(FIRST.items()))
     assert waiting() > 20
     assert "expires_at" not in columns("campaigns_run")
     assert not {"endpoints_facetchunk", "campaigns_winnertest"} & set(connection.introspection.table_names())
