@@ -105,9 +105,15 @@ class RunAdmin(OperatorAdmin):
     list_select_related = ("campaign", "project")
     search_fields = ("=public_id", "campaign__name", "=campaign__public_id")
     date_hierarchy = "occurrence_at"
+    actions = ("take_over",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("audience")
+
+    @admin.action(description=_("Take the computing of the audience over from a worker that hangs"))
+    def take_over(self, request: HttpRequest, rows: QuerySet[Run]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: leases.end_freeze_lease(run=row, actor=actor, now=clock.now()))
 
 
 @admin.register(RunExclusion)

@@ -27,6 +27,7 @@ SENTENCES = {
     "campaign.restored_with": _("%(who)s let %(what)s go on after the restore, to those who may have got it, too."),
     "campaign.deleted": _("%(who)s deleted the campaign %(what)s."),
     "campaign.winner_chosen": _("%(who)s chose “%(treatment)s” as the winner of the campaign %(what)s."),
+    "campaign.freeze_taken_over": _("%(who)s took the computing of an audience of the campaign %(what)s from the worker at it."),
     "slice.lease_ended": _("%(who)s took a slice of a campaign from the worker that held it."),
 }
 

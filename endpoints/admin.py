@@ -11,6 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from analytics.queries import endpoint_events
+from core import clock
 from core.operators import OperatorAdmin
 from endpoints.models import (
     AttributeName,
@@ -23,6 +24,7 @@ from endpoints.models import (
     FacetSubject,
     OptOutEntry,
 )
+from endpoints.services import erasing, removing_attributes
 
 
 @admin.register(Endpoint)
@@ -94,6 +96,12 @@ class ErasureRequestAdmin(OperatorAdmin):
     search_fields = ("=public_id",)
     exclude = ("person",)
     ordering = ("-id",)
+    actions = ("take_over",)
+
+    @admin.action(description=_("Take over from a worker that hangs"))
+    def take_over(self, request: HttpRequest, rows: QuerySet[ErasureRequest]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: erasing.end_lease(request=row, actor=actor, now=clock.now()))
 
 
 @admin.register(AttributeRemoval)
@@ -103,6 +111,12 @@ class AttributeRemovalAdmin(OperatorAdmin):
     list_select_related = ("project",)
     search_fields = ("=public_id",)
     ordering = ("-id",)
+    actions = ("take_over",)
+
+    @admin.action(description=_("Take over from a worker that hangs"))
+    def take_over(self, request: HttpRequest, rows: QuerySet[AttributeRemoval]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda row: removing_attributes.end_lease(removal=row, actor=actor, now=clock.now()))
 
 
 @admin.register(FacetSubject)

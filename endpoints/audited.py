@@ -18,8 +18,10 @@ SENTENCES = {
     "endpoint.deleted": _("%(who)s deleted the endpoint %(what)s."),
     "user.deleted": _("%(who)s deleted a user with %(endpoints)s endpoints."),
     "person.erasure_requested": _("%(who)s asked to erase a person with %(endpoints)s endpoints for good."),
+    "person.erasure_taken_over": _("%(who)s took an erasure from the worker that held it."),
     "person.erased": _("A person with %(endpoints)s endpoints is erased for good, as %(who)s asked."),
     "attributes.removed": _("%(who)s removed these attributes from everybody: %(names)s."),
+    "attributes.removal_taken_over": _("%(who)s took the removal of these attributes from the worker that held it: %(names)s."),
 }
 
 

@@ -123,7 +123,7 @@ class ExportJobAdmin(OperatorAdmin):
     search_fields = ("=public_id", "name", "s3_url_prefix", "project__name")
     date_hierarchy = "created_at"
     exclude = ("audience",)
-    actions = ("cancel", "retry")
+    actions = ("cancel", "retry", "take_over")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("audience")
@@ -137,6 +137,11 @@ class ExportJobAdmin(OperatorAdmin):
     def retry(self, request: HttpRequest, rows: QuerySet[ExportJob]) -> None:
         actor: Any = request.user
         self.carry_out(request, rows, lambda job: exports.retry_export(job=job, actor=actor, now=clock.now()))
+
+    @admin.action(description=_("Take over from a worker that hangs"))
+    def take_over(self, request: HttpRequest, rows: QuerySet[ExportJob]) -> None:
+        actor: Any = request.user
+        self.carry_out(request, rows, lambda job: exports.end_lease(job=job, actor=actor, now=clock.now()))
 
 
 @admin.register(ExportPart)

@@ -24,6 +24,7 @@ SENTENCES = {
     "import.lease_ended": _("%(who)s took the import %(what)s from the worker that held it."),
     "export.created": _("%(who)s started the export %(what)s."),
     "export.cancelled": _("%(who)s cancelled the export %(what)s."),
+    "export.lease_ended": _("%(who)s took the export %(what)s from the worker that held it."),
     "export.downloaded": _("%(who)s downloaded the file of the export %(what)s."),
     "connection.created": _("%(who)s made the S3 connection %(what)s."),
     "connection.deleted": _("%(who)s deleted the S3 connection %(what)s."),

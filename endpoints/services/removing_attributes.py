@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from core import leases
 from core.errors import Refusal
 from endpoints import facets
 from endpoints.models import AttributeKind, AttributeName, AttributeRemoval
@@ -75,6 +76,20 @@ def remove_attributes(
         AttributeName.objects.filter(project=project, kind=kind, name__in=names).delete()
         audit.record(project=project, actor=actor, verb="attributes.removed", target=removal, now=now, kind=kind, names=names)
     return removal
+
+
+def end_lease(*, removal: AttributeRemoval, actor: User, now: datetime.datetime) -> None:
+    """Let another worker carry the removal on at once, from its last batch."""
+    with transaction.atomic():
+        leases.end_lease(rows=AttributeRemoval.objects.filter(pk=removal.pk, state=AttributeRemoval.State.RUNNING))
+        audit.record(
+            project=removal.project,
+            actor=actor,
+            verb="attributes.removal_taken_over",
+            target=removal,
+            now=now,
+            names=removal.names,
+        )
 
 
 def due_removals(*, now: datetime.datetime) -> list[int]:

@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from core import leases
 from core.errors import Refusal
 from projects.models import Project, User
 from projects.services import audit
@@ -75,6 +76,14 @@ def retry_export(*, job: ExportJob, actor: User, now: datetime.datetime) -> Expo
         project=job.project, actor=actor, segment=job.segment, version=job.segment_version, destination=job.destination,
         format=job.format, s3_url_prefix=job.s3_url_prefix, connection=job.connection, now=now,
     )  # fmt: skip
+
+
+def end_lease(*, job: ExportJob, actor: User, now: datetime.datetime) -> None:
+    """Let another worker carry an open export on at once: it writes again the part that was under way."""
+    with transaction.atomic():
+        leases.end_lease(rows=ExportJob.objects.filter(pk=job.pk).exclude(status__in=[JobStatus.COMPLETED, JobStatus.FAILED]))
+        audit.record(project=job.project, actor=actor, verb="export.lease_ended", target=job, now=now)
+        transaction.on_commit(lambda: _dispatch(job.pk))
 
 
 def note_download(*, job: ExportJob, actor: User, now: datetime.datetime) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from core.errors import Refusal
@@ -206,10 +206,10 @@ def order_of(job: ImportJob) -> Order:
 
 
 def end_lease(*, job: ImportJob, actor: User, now: datetime.datetime) -> None:
-    """Let another worker carry an open job on at once. The one that held it can write nothing more of it (its epoch is past)."""
+    """Let another worker carry an open job (or its undoing) on at once. The one that held it can write nothing more: its epoch is past."""
     with transaction.atomic():
-        open_jobs = ImportJob.objects.filter(pk=job.pk).exclude(status__in=[JobStatus.COMPLETED, JobStatus.FAILED])
-        if not open_jobs.update(epoch=F("epoch") + 1, lease_until=None):
+        is_closed, is_undone = Q(status__in=[JobStatus.COMPLETED, JobStatus.FAILED]), Q(undo=ImportJob.Undo.ASKED)
+        if not ImportJob.objects.filter(~is_closed | is_undone, pk=job.pk).update(epoch=F("epoch") + 1, lease_until=None):
             raise ImportRefused(_("This import is finished already."))
         ImportPiece.objects.filter(job=job, state=ImportPiece.State.WAITING).update(epoch=F("epoch") + 1, lease_until=None)
         audit.record(project=job.project, actor=actor, verb="import.lease_ended", target=job, now=now)

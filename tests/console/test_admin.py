@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -23,10 +24,10 @@ from campaigns.services import launch, occurrences
 from console.celery import app
 from core import clock
 from core.audience import Audience
-from endpoints.models import Endpoint
+from endpoints.models import AttributeRemoval, Endpoint, ErasureRequest
 from projects.models import AuditEntry, Installation, Invitation, Member, Project, Role, User
 from projects.services import members
-from segments.models import Connection, ImportJob, ImportPiece, JobStatus, RefusedLine
+from segments.models import Connection, ExportJob, ImportJob, ImportPiece, JobStatus, RefusedLine
 from segments.services import connections
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_members
@@ -193,9 +194,76 @@ def test_a_lease_is_taken_from_a_worker_that_hangs(operator: Client, campaign: C
     taken = slices.claim(run_id=held.run_id, owner="other", now=now)
     assert taken is not None
     assert (taken.done, taken.intent) == (0, 2)
-    assert "Nobody holds this slice." in act(operator, "campaigns_slice", "take_over", Slice.objects.create(
+    assert "Nobody holds this work." in act(operator, "campaigns_slice", "take_over", Slice.objects.create(
         run_id=held.run_id, number=1, ids=Audience([1]), size=1
     ).pk)  # fmt: skip
+
+
+def test_whatever_a_worker_holds_is_taken_over_once_audited_and_refused_when_nobody_holds_it(
+    operator: Client, campaign: Campaign
+) -> None:
+    project, until = campaign.project, NOW + datetime.timedelta(days=999)
+    run = Run.objects.get()
+    Run.objects.filter(pk=run.pk).update(state="FREEZING")
+    undone = ImportJob.objects.create(project=project, source="UPLOAD", format="CSV", status=JobStatus.COMPLETED, undo="ASKED")
+    rows: list[tuple[str, Any, str]] = [
+        ("campaigns_run", run, "campaign.freeze_taken_over"),
+        ("segments_exportjob", ExportJob.objects.create(project=project, destination="S3", format="JSON"), "export.lease_ended"),
+        ("segments_importjob", undone, "import.lease_ended"),
+        (
+            "endpoints_erasurerequest",
+            ErasureRequest.objects.create(project=project, endpoints=1, requested_at=NOW),
+            "person.erasure_taken_over",
+        ),
+        (
+            "endpoints_attributeremoval",
+            AttributeRemoval.objects.create(
+                project=project, kind="ATTRIBUTE", patterns=["grade"], names=["grade"], requested_at=NOW
+            ),
+            "attributes.removal_taken_over",
+        ),
+    ]
+    for model, row, verb in rows:
+        type(row).objects.filter(pk=row.pk).update(lease_until=until, epoch=4)
+
+        assert "Done: 1." in act(operator, model, "take_over", row.pk), model
+
+        row.refresh_from_db()
+        assert (row.epoch, row.lease_until) == (5, None), model
+        assert AuditEntry.objects.get(verb=verb).actor == User.objects.get(email="operator@example.com")
+        if model != "segments_importjob":
+            assert "Nobody holds this work." in act(operator, model, "take_over", row.pk), model
+            assert AuditEntry.objects.filter(verb=verb).count() == 1
+
+
+def test_who_is_no_operator_takes_nothing_over(campaign: Campaign) -> None:
+    client = Client()
+    client.force_login(campaign.project.created_by)
+    Run.objects.update(state="FREEZING", lease_until=NOW, epoch=4)
+
+    for model, row in (("campaigns_run", Run.objects.get()), ("segments_importjob", ImportJob.objects.get())):
+        address = reverse(f"admin:{model}_changelist")
+        for action in ("take_over", "retry"):
+            assert client.post(address, {"action": action, "_selected_action": [str(row.pk)]}).status_code == 302
+
+    assert Run.objects.get().epoch == 4
+    assert ImportJob.objects.count() == 1
+    assert not AuditEntry.objects.filter(verb__contains="taken_over").exists()
+
+
+def test_a_job_that_failed_is_tried_again(operator: Client, campaign: Campaign) -> None:
+    project = campaign.project
+    ImportJob.objects.update(status=JobStatus.FAILED)
+    failed = ExportJob.objects.create(project=project, destination="DOWNLOAD", format="CSV", status=JobStatus.FAILED)
+
+    assert "Done: 1." in act(operator, "segments_importjob", "retry", ImportJob.objects.get().pk)
+    assert "Done: 1." in act(operator, "segments_exportjob", "retry", failed.pk)
+
+    assert sorted(ImportJob.objects.values_list("status", flat=True)) == ["CREATED", "FAILED"]
+    assert sorted(ExportJob.objects.values_list("status", flat=True)) == ["CREATED", "FAILED"]
+    assert set(
+        AuditEntry.objects.filter(verb__in=["import.created", "export.created"]).values_list("actor__email", flat=True)
+    ) == {"operator@example.com"}
 
 
 def test_an_import_is_taken_over_and_cancelled(operator: Client, campaign: Campaign) -> None:
