@@ -16,6 +16,8 @@ from campaigns import queries
 from campaigns.models import Campaign, CampaignState, Outcome, Run, RunState, SliceOutcome
 from campaigns.sending import worker
 from campaigns.services import launch, occurrences, restored, restoring
+from console.backup import making
+from console.backup.restoring import restore
 from console.embedded.postgres import binaries
 from core.errors import Refusal
 from endpoints.models import Endpoint
@@ -40,7 +42,7 @@ def postgres(program: str, *arguments: str) -> None:
 
 def back_up(to: Path) -> None:
     """As docs/operating.md says."""
-    postgres("pg_dump", "-Fc", "-f", str(to), connection.settings_dict["NAME"])
+    making.make_backup(folder=to, now=NOW)
 
 
 @contextmanager
@@ -50,9 +52,9 @@ def restored_from(backup: Path) -> Iterator[None]:
     found = f"{lost}_restored"
     postgres("createdb", "-T", "template0", found)
     try:
-        postgres("pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "-d", found, str(backup))
         connection.close()
         connection.settings_dict["NAME"] = found
+        assert restore(backup=making.backups(backup)[-1]).waiting == 0
         yield
     finally:
         connection.close()
@@ -62,7 +64,7 @@ def restored_from(backup: Path) -> Iterator[None]:
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    made = ScriptedServer(seconds_each=0.002)  # long enough for a backup in the middle
+    made = ScriptedServer(seconds_each=0.01)  # long enough for a backup in the middle
     yield made
     made.close()
 
