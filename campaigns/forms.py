@@ -10,8 +10,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import schedule, treatments
-from campaigns.hooks import calling, filtering
+from campaigns import channels, parts, schedule, treatments
+from campaigns.custom import delivery
+from campaigns.hooks import calling
+from endpoints.models import ChannelType
 from messaging.forms import EmailForm
 from projects import zones
 from projects.forms import StyledForm, styled
@@ -26,9 +28,27 @@ def zone_choices() -> list[tuple[str, str]]:
     return [*usual[:13], *((name, name) for name in schedule.PINPOINT_OFFSETS if name != "UTC"), *usual[13:]]
 
 
+def _typed_target(text: str) -> calling.Target:
+    """What is typed as something to call, checked. Raises ``forms.ValidationError``."""
+    target = delivery.target_of({"DeliveryUri": text})
+    assert target is not None  # it is not empty
+    try:
+        target.check()
+    except calling.TargetRefused as refused:
+        raise forms.ValidationError(refused.message) from None
+    return target
+
+
 class NameForm(StyledForm):
     name = forms.CharField(label=_("Campaign name"), max_length=128)
     description = forms.CharField(label=_("Description"), max_length=500, required=False)
+    channel = forms.ChoiceField(
+        label=_("Channel"),
+        choices=channels.Channel.choices,
+        initial=channels.Channel.EMAIL,
+        required=False,
+        widget=forms.RadioSelect,
+    )
     varies = forms.ChoiceField(
         label=_("Kind"),
         choices=[
@@ -50,13 +70,11 @@ class NameForm(StyledForm):
         if not text:
             return None
         hook = {"WebUrl" if "://" in text else "LambdaFunctionName": text, "Mode": "FILTER"}
-        target = filtering.target_of(hook)
-        assert target is not None  # it has one of the two
-        try:
-            target.check()
-        except calling.TargetRefused as refused:
-            raise forms.ValidationError(refused.message) from None
+        _typed_target(text)
         return hook
+
+    def clean_channel(self) -> str:
+        return self.cleaned_data["channel"] or channels.Channel.EMAIL.value
 
 
 def hook_text(document: dict[str, Any]) -> str:
@@ -93,6 +111,51 @@ class SegmentStepForm(StyledForm):
         elif not values.get("segments"):
             self.add_error("segments", _("Choose at least one segment."))
         return values
+
+
+class CustomForm(StyledForm):
+    """What is called for each fifty members, whom that concerns, and what is said beside them."""
+
+    uri = forms.CharField(
+        label=_("Address or function"), max_length=2_000,
+        help_text=_("An https:// address, or the ARN of a Lambda function that this installation may call."),
+    )  # fmt: skip
+    types = forms.MultipleChoiceField(
+        label=_("Endpoints"), choices=ChannelType.choices, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Members whose endpoint is of another type are left out."),
+    )  # fmt: skip
+    text = forms.CharField(
+        label=_("Data"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text=_("A text that each call brings, for the program to read: at most 5 KB. The members' values come beside it."),
+    )  # fmt: skip
+
+    def clean_uri(self) -> str:
+        text = str(self.cleaned_data["uri"]).strip()
+        _typed_target(text)
+        return text
+
+    def clean_text(self) -> str:
+        data = str(self.cleaned_data["text"]).replace("\r\n", "\n")
+        if len(data.encode()) > channels.DATA_LIMIT:
+            raise forms.ValidationError(_("The data has more than 5 KB."))
+        return data
+
+    def part(self) -> parts.Part:
+        values = self.cleaned_data
+        configuration = {"DeliveryUri": values["uri"], "EndpointTypes": values["types"]}
+        return parts.Part(
+            members={
+                "MessageConfiguration": {"CustomMessage": {"Data": values["text"]}}, "CustomDeliveryConfiguration": configuration,
+                "TemplateConfiguration": None,
+            },
+            pabal={"Preheader": None, "DefaultSubstitutions": None},
+        )  # fmt: skip
+
+
+def custom_initial(document: dict[str, Any]) -> dict[str, Any]:
+    said = document.get("CustomDeliveryConfiguration", {})
+    data = document.get("MessageConfiguration", {}).get("CustomMessage", {}).get("Data", "")
+    return {"uri": said.get("DeliveryUri", ""), "types": said.get("EndpointTypes") or ["CUSTOM"], "text": data}
 
 
 class MessageForm(EmailForm):

@@ -53,7 +53,7 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     pabal = document.get("Pabal", {})
     match step:
         case "name":
-            own = {"varies": pabal.get("Varies"), "hook": document.get("Hook")}
+            own = {"varies": pabal.get("Varies"), "hook": document.get("Hook"), "channel": pabal.get("Channel")}
             return {"name": name, "description": pabal.get("Description", ""), **own}
         case "segment":  # several that are ticked become a new segment with each save
             chosen = pabal.get("SegmentIds") or [document.get("SegmentId")]
@@ -63,6 +63,7 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
             return {
                 "message": document.get("MessageConfiguration"),
                 "template": document.get("TemplateConfiguration") or None,
+                "custom": document.get("CustomDeliveryConfiguration") or None,
                 **own,
             }
         case "schedule":

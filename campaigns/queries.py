@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
-from campaigns import template_use, treatments
+from campaigns import channels, template_use, treatments
 from campaigns.funnel import Funnel, funnel
 from campaigns.models import (
     NOT_LAUNCHED,
@@ -183,7 +183,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
     names = treatments.names(campaign.document)
     finished = [run for run in runs if run.completed_at is not None]
     return Summary(
-        tiles=_tiles(targeted, sum(excluded.values()), outcomes, attempted, list(counts.values())),
+        tiles=_tiles_of(campaign, _tiles(targeted, sum(excluded.values()), outcomes, attempted, list(counts.values()))),
         funnel=funnel(targeted=targeted, frozen=frozen, excluded=excluded, outcomes=outcomes),
         refused=_refused(ids) if outcomes[Outcome.FAILURE_PERMANENT] or outcomes[Outcome.TRANSIENT_FAILURE] else [],
         targeted=targeted,
@@ -217,6 +217,16 @@ def _refused(run_ids: Sequence[int]) -> list[ReasonLine]:
 
 def _rate(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 1) if whole else None
+
+
+_OF_MAILS = frozenset({"opened", "clicked", "unsubscribed"})
+
+
+def _tiles_of(campaign: Campaign, tiles: list[Tile]) -> list[Tile]:
+    """Of a custom channel nothing is known but that the program took somebody."""
+    if not channels.is_custom(campaign.document):
+        return tiles
+    return [tile for tile in tiles if tile.what not in _OF_MAILS and tile.label != _("Delivered")]
 
 
 def _tiles(

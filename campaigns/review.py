@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import limits, schedule, template_use, treatments
+from campaigns import channels, limits, schedule, template_use, treatments
+from campaigns.custom import delivery
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from core.errors import Refusal
@@ -140,7 +142,8 @@ def _segment(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
         return
     try:
         segment = segment_queries.get_segment(project=campaign.project, segment_id=segment_id)
-        counts = segment_queries.segment_counts(project=campaign.project, segment=segment, now=now)
+        types = channels.endpoint_types(campaign.document)
+        counts = segment_queries.segment_counts(project=campaign.project, segment=segment, now=now, channels=types)
     except Segment.DoesNotExist:
         yield _error("segment_gone", _("The segment was deleted. Choose another one."), "segment")
     except Refusal as refusal:
@@ -170,7 +173,33 @@ def _limits(campaign: Campaign, eligible: int) -> Iterator[Finding]:
         )
 
 
+def _custom(campaign: Campaign) -> Iterator[Finding]:
+    said = campaign.document.get("CustomDeliveryConfiguration", {})
+    target = delivery.target_of(said)
+    if target is None:
+        yield _error("no_target", _("Say which address or function is to be called."), "message")
+        return
+    try:
+        target.check()
+    except Refusal as refused:
+        yield _error("target_refused", refused.message, "message")
+    if not said.get("EndpointTypes"):
+        yield _error("no_types", _("Choose which endpoints it concerns."), "message")
+    data = campaign.document.get("MessageConfiguration", {}).get("CustomMessage", {}).get("Data", "")
+    if len(data.encode()) > channels.DATA_LIMIT:
+        yield _error("data", _("The data has more than 5 KB."), "message")
+    if campaign.project.is_practice:
+        text = _(
+            "The project is in practice mode, where no program is called: go live first. A call with one member can be tried now."
+        )
+        url = reverse("projects:edit-project", args=[campaign.project.public_id])
+        yield Finding(is_error=True, code="practice", message=text, step="message", url=url)
+
+
 def _message(campaign: Campaign) -> Iterator[Finding]:
+    if channels.is_custom(campaign.document):
+        yield from _custom(campaign)
+        return
     try:
         campaign = template_use.with_message(campaign)
     except Refusal as gone:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import approvals, calendar, pages, people, sending_settings, treatments, wizard
+from campaigns.views import approvals, calendar, custom, pages, people, sending_settings, treatments, wizard
 
 app_name = "campaigns"
 _ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
@@ -19,6 +19,7 @@ urlpatterns = [
     path(_ONE + "preview/", wizard.preview, name="preview-campaign"),
     path(_ONE + "preview/html/", wizard.preview_html, name="preview-html"),
     path(_ONE + "test-send/", wizard.send_test, name="send-test"),
+    path(_ONE + "test-call/", custom.call_test, name="call-test"),
     path(_ONE + "moments/", wizard.list_moments, name="list-moments"),
     path(_ONE + "launch/", wizard.launch_campaign, name="launch-campaign"),
     path(_ONE + "approval/ask/", approvals.ask_for_approval, name="ask-for-approval"),

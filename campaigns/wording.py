@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from analytics.models import EventKind, HitClass
-from campaigns import schedule, treatments
+from campaigns import channels, schedule, treatments
 from campaigns.models import Campaign, Outcome, Run
 from messaging.delivery.refusals import LABELS, RefusalClass
 from projects import zones
@@ -95,6 +95,8 @@ def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) 
 
 def server_trouble(campaign: Campaign, runs: Sequence[Run]) -> str:
     """What is to be said of the mail server: why the campaign was paused by itself, or what it waits for; empty when all is well."""
+    if channels.is_custom(campaign.document):
+        return _program_trouble(campaign, runs)
     reason = campaign.pause_reason
     if campaign.is_paused and reason:
         given = {"times": reason["times"], "said": reason["said"]}
@@ -115,6 +117,35 @@ def server_trouble(campaign: Campaign, runs: Sequence[Run]) -> str:
         if run.server_failures and run.server_failing_since:
             since = timezone.localtime(run.server_failing_since)
             return _("Since %(since)s the mail server can't be reached (%(said)s). It is tried again every half minute.") % {
+                "since": f"{since:%Y-%m-%d %H:%M}", "said": run.server_said,
+            }  # fmt: skip
+    return ""
+
+
+def _program_trouble(campaign: Campaign, runs: Sequence[Run]) -> str:
+    """The same of the program that a custom channel calls."""
+    reason = campaign.pause_reason
+    if campaign.is_paused and reason:
+        given = {"times": reason["times"], "said": reason["said"]}
+        if reason["code"] == "unreachable":
+            return (
+                _(
+                    "Sending was paused by itself: the program could not be reached, %(times)s times (%(said)s). Nobody was skipped. "
+                    "Resume when it answers again."
+                )
+                % given
+            )
+        return (
+            _(
+                "Sending was paused by itself: the program did not take %(times)s people in a row (%(said)s), and they are not given to "
+                "it again. Mend it, then resume: the others are given to it then."
+            )
+            % given
+        )
+    for run in runs:
+        if run.server_failures and run.server_failing_since:
+            since = timezone.localtime(run.server_failing_since)
+            return _("Since %(since)s the program can't be reached (%(said)s). It is tried again every half minute.") % {
                 "since": f"{since:%Y-%m-%d %H:%M}", "said": run.server_said,
             }  # fmt: skip
     return ""

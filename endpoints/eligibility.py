@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection, models
@@ -36,8 +37,8 @@ class Eligibility:
 # One reason for each: the first that holds, in this order. Of several endpoints with one address the lowest id stays.
 _CLASSIFY = """
     WITH member AS (
-        SELECT e.id, e.address_key,
-               CASE WHEN e.channel_type <> %(channel)s THEN 'ENDPOINT_CHANNEL_MISMATCH'
+        SELECT e.id, e.channel_type, e.address_key,
+               CASE WHEN e.channel_type <> ALL(%(channels)s) THEN 'ENDPOINT_CHANNEL_MISMATCH'
                     WHEN e.address = '' THEN 'ENDPOINT_MISSING_ADDRESS'
                     WHEN e.opt_out = 'ALL' THEN 'ENDPOINT_OPT_OUT'
                     WHEN e.status <> 'ACTIVE' THEN 'ENDPOINT_INACTIVE'
@@ -45,7 +46,7 @@ _CLASSIFY = """
           FROM unnest(%(ids)s::bigint[]) AS wanted(id)
           JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s
     )
-    SELECT CASE WHEN reason = '' AND row_number() OVER (PARTITION BY reason, address_key ORDER BY id) > 1
+    SELECT CASE WHEN reason = '' AND row_number() OVER (PARTITION BY reason, channel_type, address_key ORDER BY id) > 1
                 THEN 'DUPLICATE_ENDPOINT' ELSE reason END, id
       FROM member
 """
@@ -60,16 +61,16 @@ _ZONES = """
 # Of several endpoints with one address the lowest id stays.
 _LATER_TWINS = """
     SELECT id FROM (
-        SELECT e.id, row_number() OVER (PARTITION BY e.address_key ORDER BY e.id) AS place
+        SELECT e.id, row_number() OVER (PARTITION BY e.channel_type, e.address_key ORDER BY e.id) AS place
           FROM unnest(%(ids)s::bigint[]) AS wanted(id)
-          JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = %(channel)s) held
+          JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = ANY(%(channels)s)) held
      WHERE place > 1
 """
 # Both ways round it is a hash join over the fewer; an endpoint shares its address with itself, too.
 _SHARING = """
     SELECT DISTINCT e.id
       FROM unnest(%(ids)s::bigint[]) AS wanted(id)
-      JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = %(channel)s
+      JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s AND e.channel_type = ANY(%(channels)s)
       JOIN endpoints_endpoint o ON o.address_key = e.address_key AND o.project_id = e.project_id AND o.channel_type = e.channel_type
       JOIN unnest(%(others)s::bigint[]) AS other(id) ON other.id = o.id
 """
@@ -92,12 +93,12 @@ class Totals:
     reachable: int
 
 
-def eligibility(*, project_id: int, members: Audience, channel: str) -> Eligibility:
-    """Divide an audience into who can be sent to on the channel now and who can't, by reason."""
+def eligibility(*, project_id: int, members: Audience, channels: Sequence[str]) -> Eligibility:
+    """Divide an audience into who can be sent to on one of the channels (types of endpoints) now and who can't, by reason."""
     with facets.moment(project_id=project_id):
-        sets = _by_facets(project_id, members, channel)
+        sets = _by_facets(project_id, members, channels)
         if sets is None:
-            sets = id_sets(_CLASSIFY, {"channel": channel, "ids": bigint_array(members), "project": project_id})
+            sets = id_sets(_CLASSIFY, {"channels": list(channels), "ids": bigint_array(members), "project": project_id})
     eligible = sets.pop("", Audience())
     gone = members - eligible - Audience.union(sets.values())
     if gone:
@@ -105,12 +106,12 @@ def eligibility(*, project_id: int, members: Audience, channel: str) -> Eligibil
     return Eligibility(eligible=eligible, excluded={str(reason): sets[reason] for reason in sorted(sets)})
 
 
-def _by_facets(project_id: int, members: Audience, channel: str) -> dict[str, Audience] | None:
+def _by_facets(project_id: int, members: Audience, channels: Sequence[str]) -> dict[str, Audience] | None:
     """As ``_CLASSIFY`` says; only who may share an address is looked at. None when a facet can't answer."""
     subjects = (facets.EVERYONE, _CHANNEL, facets.ADDRESS, _OPT_OUT, _STATUS)
     snapshot = facets.read(project_id=project_id, subjects=subjects)
-    everyone, channels, addresses, opt_outs, statuses = (snapshot.facet(subject) for subject in subjects)
-    if everyone is None or channels is None or addresses is None or opt_outs is None or statuses is None:
+    everyone, types, addresses, opt_outs, statuses = (snapshot.facet(subject) for subject in subjects)
+    if everyone is None or types is None or addresses is None or opt_outs is None or statuses is None:
         return None
     left = members & everyone.carrying([""])
     sets: dict[str, Audience] = {}
@@ -121,13 +122,13 @@ def _by_facets(project_id: int, members: Audience, channel: str) -> dict[str, Au
         if taken:
             sets[reason] = taken
 
-    keep(Exclusion.ENDPOINT_CHANNEL_MISMATCH, channels.carrying([channel]))
+    keep(Exclusion.ENDPOINT_CHANNEL_MISMATCH, types.carrying(list(channels)))
     keep(Exclusion.ENDPOINT_MISSING_ADDRESS, addresses.carrying([_SET]))
     keep(Exclusion.ENDPOINT_OPT_OUT, left - opt_outs.carrying(["ALL"]))
     keep(Exclusion.ENDPOINT_INACTIVE, statuses.carrying(["ACTIVE"]))
     shared = left & addresses.carrying([facets.SHARED])
     if shared:
-        given = {"ids": bigint_array(shared), "project": project_id, "channel": channel}
+        given = {"ids": bigint_array(shared), "project": project_id, "channels": list(channels)}
         keep(Exclusion.DUPLICATE_ENDPOINT, left - id_set(_LATER_TWINS, given))
     sets[""] = left
     return sets
@@ -147,15 +148,15 @@ def totals(*, project_id: int) -> Totals:
         return Totals(endpoints=len(everyone.carrying([""])), reachable=len(can_get))
 
 
-def sharing_an_address(*, project_id: int, members: Audience, others: Audience, channel: str) -> Audience:
-    """The members who have an address that one of the others has (on the channel), or are among the others themselves."""
+def sharing_an_address(*, project_id: int, members: Audience, others: Audience, channels: Sequence[str]) -> Audience:
+    """The members who have an address that one of the others has (on the same of the channels), or are among the others themselves."""
     with facets.moment(project_id=project_id):
         addresses = facets.read(project_id=project_id, subjects=(facets.ADDRESS,)).facet(facets.ADDRESS)
         twins = members if addresses is None else members & addresses.carrying([facets.SHARED])
         theirs = others if addresses is None else others & addresses.carrying([facets.SHARED])
         if not twins or not theirs:
             return members & others
-        given = {"ids": bigint_array(twins), "others": bigint_array(theirs), "project": project_id, "channel": channel}
+        given = {"ids": bigint_array(twins), "others": bigint_array(theirs), "project": project_id, "channels": list(channels)}
         return (members & others) | id_set(_SHARING, given)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,17 +67,24 @@ def pinpoint_definition(*, segment: Segment, version: int | None = None) -> Pinp
 
 
 def segment_counts(
-    *, project: Project, segment: Segment, now: datetime.datetime, version: int | None = None, channel: str = "EMAIL"
+    *,
+    project: Project,
+    segment: Segment,
+    now: datetime.datetime,
+    version: int | None = None,
+    channels: Sequence[str] = ("EMAIL",),
 ) -> Counts:
     """Raises ``DefinitionRefused`` when a base segment is gone."""
     members = evaluate_segment(project_id=project.pk, segment_id=segment.public_id, version=version, now=now)
-    return audience_counts(project_id=project.pk, members=members, channel=channel)
+    return audience_counts(project_id=project.pk, members=members, channels=channels)
 
 
-def document_counts(*, project: Project, document: dict[str, Any], now: datetime.datetime, channel: str = "EMAIL") -> Counts:
+def document_counts(
+    *, project: Project, document: dict[str, Any], now: datetime.datetime, channels: Sequence[str] = ("EMAIL",)
+) -> Counts:
     """Raises ``DefinitionRefused``."""
     members = evaluate_document(project_id=project.pk, document=document, now=now)
-    return audience_counts(project_id=project.pk, members=members, channel=channel)
+    return audience_counts(project_id=project.pk, members=members, channels=channels)
 
 
 EXAMPLES = 5
@@ -99,11 +107,13 @@ class Preview:
     examples: list[Example]
 
 
-def document_preview(*, project: Project, document: dict[str, Any], now: datetime.datetime, channel: str = "EMAIL") -> Preview:
+def document_preview(
+    *, project: Project, document: dict[str, Any], now: datetime.datetime, channels: Sequence[str] = ("EMAIL",)
+) -> Preview:
     """The counts and a few members. Raises ``DefinitionRefused``."""
     members = evaluate_document(project_id=project.pk, document=document, now=now)
     return Preview(
-        counts=audience_counts(project_id=project.pk, members=members, channel=channel),
+        counts=audience_counts(project_id=project.pk, members=members, channels=channels),
         examples=examples(project=project, members=members),
     )
 
@@ -121,8 +131,8 @@ def document_query(*, project: Project, document: dict[str, Any], now: datetime.
     return definition_query(project_id=project.pk, definition=parse_document(document), moment=moment)
 
 
-def audience_counts(*, project_id: int, members: Audience, channel: str = "EMAIL") -> Counts:
-    eligible = eligibility(project_id=project_id, members=members, channel=channel).eligible
+def audience_counts(*, project_id: int, members: Audience, channels: Sequence[str] = ("EMAIL",)) -> Counts:
+    eligible = eligibility(project_id=project_id, members=members, channels=channels).eligible
     return Counts(matching=len(members), eligible=len(eligible))
 
 

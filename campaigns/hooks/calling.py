@@ -22,11 +22,12 @@ class TargetRefused(Refusal):
 
 
 class CallFailed(Exception):
-    """No usable answer. ``was_sent``: the other side may have acted on it."""
+    """No usable answer. ``was_sent``: the other side may have acted on it; ``status``: its answer over HTTP, if there was one."""
 
-    def __init__(self, message: str, *, was_sent: bool) -> None:
+    def __init__(self, message: str, *, was_sent: bool, status: int = 0) -> None:
         super().__init__(message)
         self.was_sent = was_sent
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Target:
         except outbound.OutboundError as error:
             raise CallFailed(str(error), was_sent=error.was_sent) from error
         if not 200 <= answer.status < 300:  # a redirect is not followed, so it is a failure as well
-            raise CallFailed(f"the answer was {answer.status}", was_sent=True)
+            raise CallFailed(f"the answer was {answer.status}", was_sent=True, status=answer.status)
         return answer.body
 
     def check(self) -> None:

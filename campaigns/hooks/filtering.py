@@ -57,7 +57,8 @@ class FilterHook:
         self._asked |= set(chunk)
 
     def _answers_of(self, rows: Sequence[EndpointRow]) -> dict[int, dict[str, Any] | Outcome]:
-        own = {"MessageConfiguration": {"EmailMessage": self._run.content.get("Message", {})}}
+        kind = "CustomMessage" if self._run.content.get("Custom") else "EmailMessage"
+        own = {"MessageConfiguration": {kind: self._run.content.get("Message", {})}}
         request = payload.request(run=self._run, rows=rows, own=own)
         found: dict[str, dict[str, Any]] = {}
 

@@ -20,16 +20,19 @@ class Undecodable(ValueError):
 
 def request(*, run: Run, rows: Sequence[EndpointRow], own: Mapping[str, Any]) -> bytes:
     """``own``: the ``MessageConfiguration``, as the hook is told it."""
-    said = {
-        **own,
+    said = {**own, **head(run=run), "Endpoints": {row.document["Id"]: row.document for row in rows}}
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+def head(*, run: Run) -> dict[str, Any]:
+    """Which run a call is about."""
+    return {
         "ApplicationId": run.project.public_id,
         "CampaignId": run.campaign.public_id,
         "TreatmentId": str(run.treatment),
         "ActivityId": run.public_id,
         "ScheduledTime": run.due_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        "Endpoints": {row.document["Id"]: row.document for row in rows},
     }
-    return json.dumps(said, ensure_ascii=False).encode()
 
 
 def answered(body: bytes) -> dict[str, dict[str, Any]]:

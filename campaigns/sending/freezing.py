@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, limits, schedule, template_use, treatments
+from campaigns import channels, lifecycle, limits, schedule, template_use, treatments
+from campaigns.custom import delivery
 from campaigns.models import CampaignState, ExclusionReason, HoldReason, Run, RunExclusion, RunState, Slice
 from campaigns.sending import message
 from campaigns.services import occurrences
@@ -86,18 +87,11 @@ def freeze_run(*, run_id: int, clock: Clock) -> None:
 def _compute(run: Run, now: datetime.datetime) -> Frozen:
     document = treatments.definition(run.campaign.document, run.treatment)
     limits.parse_limits(document)  # what can't be read is said now, and not by a worker
-    content = message.content_of(content_of(document))
-    allow = run.project.allows_raw_values
-    compile_content(
-        content, allow_unescaped=allow
-    )  # a message that can't be rendered fails the run before anybody is sent anything
-    address = content.from_address
-    if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
-        raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
+    _check_message(run, document)
     members = evaluation.evaluate_segment(
         project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion"), now=now
     )
-    divided = eligibility.eligibility(project_id=run.project_id, members=members, channel=_channel(document))
+    divided = eligibility.eligibility(project_id=run.project_id, members=members, channels=channels.endpoint_types(document))
     frozen = Frozen(divided.eligible, dict(divided.excluded))
     part = membership.membership(run=run, members=members)
     return frozen.only(part.members).without(part.held_out, ExclusionReason.TREATMENT_HOLDOUT)
@@ -108,17 +102,33 @@ def _without_elsewhere(run: Run, frozen: Frozen, document: dict[str, Any]) -> Fr
     if len(treatments.numbers(document)) == 1:
         return frozen
     lifecycle.hold(campaign_id=run.campaign_id)
-    elsewhere = membership.written_to_elsewhere(run=run, audience=frozen.audience, channel=_channel(document))
+    elsewhere = membership.written_to_elsewhere(run=run, audience=frozen.audience, channels=channels.endpoint_types(document))
     return frozen.without(elsewhere, ExclusionReason.DUPLICATE_ENDPOINT)
 
 
-def _channel(document: dict[str, Any]) -> str:
-    return str(document.get("Pabal", {}).get("Channel", "EMAIL"))
+def _check_message(run: Run, document: dict[str, Any]) -> None:
+    """A message that can't be sent fails the run before anybody is sent anything."""
+    if channels.is_custom(document):
+        target = delivery.target_of(document.get("CustomDeliveryConfiguration", {}))
+        if target is None:
+            raise Refusal(_("Say which address or function is to be called."))
+        target.check()
+        return
+    content = message.content_of(content_of(document))
+    compile_content(content, allow_unescaped=run.project.allows_raw_values)
+    address = content.from_address
+    if not messaging_queries.may_send_from(project=run.project, address=address):  # launched in practice, or deleted since
+        raise Refusal(_("The sender %(address)s is not verified.") % {"address": address})
 
 
 def content_of(document: dict[str, Any]) -> dict[str, Any]:
     """What a run sends: the message, as it stands now."""
-    content = {"Message": document["MessageConfiguration"]["EmailMessage"], "Pabal": document.get("Pabal", {})}
+    said = document["MessageConfiguration"]
+    if channels.is_custom(document):
+        content = {"Message": said.get("CustomMessage") or {}, "Custom": document["CustomDeliveryConfiguration"]}
+    else:
+        content = {"Message": said["EmailMessage"]}
+    content |= {"Pabal": document.get("Pabal", {})}
     return content | ({"Hook": document["Hook"]} if document.get("Hook") else {})
 
 

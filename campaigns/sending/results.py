@@ -19,6 +19,7 @@ _OF_A_SUCCESS = (EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED)  # a 250 over 
 _OUTCOMES = {
     DeliveryStatus.SUCCESS: Outcome.SUCCESS,
     DeliveryStatus.FAILURE_PERMANENT: Outcome.FAILURE_PERMANENT,
+    DeliveryStatus.FAILED: Outcome.CUSTOM_DELIVERY_FAILURE,
     DeliveryStatus.UNKNOWN: Outcome.UNKNOWN,
 }
 _REFUSED = frozenset({Outcome.FAILURE_PERMANENT, Outcome.TRANSIENT_FAILURE})
@@ -52,7 +53,7 @@ class Results:
         )
 
     def events(self, *, run: Run, now: datetime.datetime) -> tuple[list[EventRow], list[EventBlock]]:
-        """A campaign's send for each outcome, and what it means for the mail."""
+        """A campaign's send for each outcome, and what it means for the mail, if it is one."""
         common: dict[str, Any] = {
             "occurred_at": now, "project_id": run.project_id, "source_kind": SourceKind.CAMPAIGN, "source_id": run.campaign_id,
             "run_id": run.pk, "treatment": run.treatment,
@@ -65,7 +66,7 @@ class Results:
                 reply["class"] = classify(code=delivery.code, reply=delivery.reply).value
             one = common | {"endpoint_id": delivery.endpoint_id}
             rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.CAMPAIGN_SEND, data={"status": outcome.value} | reply, **one))
-            if outcome is Outcome.FAILURE_PERMANENT:
+            if outcome is Outcome.FAILURE_PERMANENT:  # of a mail: a program's answers are no refusals
                 rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.EMAIL_HARDBOUNCE, data=reply, **one))
         told = {delivery.endpoint_id for delivery, _outcome in self._told}
         for name, ids in self.outcomes.items():
@@ -73,6 +74,6 @@ class Results:
             if left:
                 status = {"status": name}
                 blocks.append(EventBlock(endpoint_ids=left, kind=EventKind.CAMPAIGN_SEND, data=status, **common))
-                if name == Outcome.SUCCESS:
+                if name == Outcome.SUCCESS and not run.content.get("Custom"):
                     blocks += [EventBlock(endpoint_ids=left, kind=kind, **common) for kind in _OF_A_SUCCESS]
         return rows, blocks

@@ -20,11 +20,11 @@ from campaigns.hooks.filtering import filter_of
 from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
 from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
-from campaigns.sending.message import RunMessage, sender_of
+from campaigns.sending.outlet import message_of, transport_of
 from campaigns.sending.results import Results
 from core.sql import is_away
 from endpoints.queries import EndpointRow, endpoint_rows
-from messaging.delivery import OutgoingMessage, Transport, TransportBusy, TransportDown, transport_for
+from messaging.delivery import OutgoingMessage, Transport, TransportBusy, TransportDown
 
 SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
 FIRST_BATCH = 50  # before the server's pace is known
@@ -55,7 +55,7 @@ def send_run(
         return
     document = treatments.definition(run.campaign.document, run.treatment)
     gate = limits.Gate(run=run, document=document, should_stop=should_stop, while_waiting=while_waiting)
-    worker = _Worker(run, clock, transport or transport_for(project=run.project, sender=sender_of(run)), should_stop, gate)
+    worker = _Worker(run, clock, transport or transport_of(run), should_stop, gate)
     try:
         while not should_stop():
             if _has_its_worker(run, clock()):
@@ -117,7 +117,7 @@ class _Worker:
         self._batch = FIRST_BATCH
         self._hook = filter_of(run=run, should_stop=should_stop) if run.state == RunState.RUNNING else None
         self._refusals = breaker.Refusals(run)
-        self._message = RunMessage(run=run, links=run_links(context=context)) if run.state == RunState.RUNNING else None
+        self._message = message_of(run, run_links(context=context)) if run.state == RunState.RUNNING else None
 
     def work(self, held: slices.HeldSlice) -> bool:
         """Bring a slice to its end. False: stop working on this run for now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -57,7 +58,7 @@ def _tested(run: Run) -> Audience:
     return Audience.union([*frozen, *excluded])
 
 
-def written_to_elsewhere(*, run: Run, audience: Audience, channel: str) -> Audience:
+def written_to_elsewhere(*, run: Run, audience: Audience, channels: Sequence[str]) -> Audience:
     """Those whose address another treatment has written to, or is about to, since this treatment's run before.
 
     Two endpoints of one address are in different treatments only when the audience changed between two runs. The caller holds the
@@ -73,4 +74,4 @@ def written_to_elsewhere(*, run: Run, audience: Audience, channel: str) -> Audie
     theirs = Audience.union(one.audience or Audience() for one in others.only("audience"))
     if not theirs or not audience:
         return Audience()
-    return eligibility.sharing_an_address(project_id=run.project_id, members=audience, others=theirs, channel=channel)
+    return eligibility.sharing_an_address(project_id=run.project_id, members=audience, others=theirs, channels=channels)

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from campaigns import approval, checklist, limits, review, schedule, template_use, wording
+from campaigns import approval, channels, checklist, forms, limits, review, schedule, template_use, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.views import treatments as treatment_pages
@@ -23,7 +23,8 @@ def review_context(
     *, access: Access, campaign: Campaign, findings: Sequence[review.Finding], said_by: Campaign
 ) -> dict[str, Any]:
     """What ``campaigns/_reviewed.html`` shows. ``said_by``: the campaign, or a copy with the times that it would be launched with."""
-    listed = checklist.checklist(findings=findings, is_practice=access.project.is_practice)
+    is_custom = channels.is_custom(campaign.document)
+    listed = [] if is_custom else checklist.checklist(findings=findings, is_practice=access.project.is_practice)
     segment = Segment.objects.filter(project=access.project, public_id=campaign.document.get("SegmentId", "")).first()
     counted = counts(campaign)
     context = {
@@ -34,6 +35,7 @@ def review_context(
         "counts": counted,
         "segment": segment,
         "content": _reviewed_content(campaign),
+        "custom": forms.custom_initial(campaign.document) if is_custom else None,
         "template": template_use.chosen_template(campaign.document),
         "treatments": treatment_pages.review_lines(said_by),
         "winner": treatment_pages.winner_sentence(campaign),
@@ -69,7 +71,8 @@ def counts(campaign: Campaign) -> segment_queries.Counts | None:
         return None
     try:
         segment = segment_queries.get_segment(project=campaign.project, segment_id=campaign.document["SegmentId"])
-        return segment_queries.segment_counts(project=campaign.project, segment=segment, now=clock.now())
+        types = channels.endpoint_types(campaign.document)
+        return segment_queries.segment_counts(project=campaign.project, segment=segment, now=clock.now(), channels=types)
     except (Segment.DoesNotExist, Refusal):
         return None
 

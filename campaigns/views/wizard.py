@@ -6,18 +6,17 @@ import copy
 from typing import Any
 
 from django.contrib import messages
-from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import forms, limit_forms, parts, queries, review, template_use
+from campaigns import channels, forms, limit_forms, parts, queries, review, template_use
 from campaigns.models import Campaign
 from campaigns.services import drafts, launch, steps, test_send
 from campaigns.treatments import Variation, editing, variation
-from campaigns.views import reviewing
+from campaigns.views import custom, reviewing, step_page
 from campaigns.views import treatments as treatment_pages
 from campaigns.views.access import base_version, campaign_or_404, whole_number
 from campaigns.views.navigation import step_navigation
@@ -44,7 +43,8 @@ def create_campaign(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
     form = forms.NameForm(request.POST or None)
     if form.is_valid():
-        document = {"Pabal": {"Channel": "EMAIL", "Kind": "STANDARD", "Description": form.cleaned_data["description"]}}
+        pabal = {"Channel": form.cleaned_data["channel"], "Kind": "STANDARD", "Description": form.cleaned_data["description"]}
+        document: dict[str, Any] = {"Pabal": pabal}
         document = editing.varied(document, Variation(form.cleaned_data["varies"])).applied(document)
         document |= {"Hook": form.cleaned_data["hook"]} if form.cleaned_data["hook"] else {}
         campaign = drafts.create_campaign(
@@ -63,58 +63,26 @@ def edit_campaign(request: HttpRequest, project_id: str, campaign_id: str, step:
     return _VIEWS[step](request, access, treatment_pages.of_step(request, campaign, step))
 
 
-def _page(request: HttpRequest, campaign: Campaign, step: str, **context: Any) -> HttpResponse:
-    base = whole_number(request.POST.get("base", "")) or campaign.version
-    context |= treatment_pages.step_context(request, campaign, step)
-    navigation = step_navigation(treatment_pages.whole(request, campaign, step), step)
-    context |= {"campaign": campaign, "steps": navigation, "step": step, "base": base}
-    return render(request, f"campaigns/step_{step}.html", context)
-
-
-def _refused(
-    access: Access, campaign: Campaign, step: str, form: BaseForm, part: parts.Part, request: HttpRequest
-) -> dict[str, Any] | None:
-    """Save a step. None: it is saved; else what the page is to say, above what was typed."""
-    try:
-        steps.save_step(
-            campaign=campaign, actor=access.user, step=step, part=part, now=clock.now(), base_version=base_version(request),
-            treatment=treatment_pages.number_of(request, campaign, step),
-        )  # fmt: skip
-    except steps.StepChanged as changed:
-        return {"collision": changed}
-    except Refusal as refusal:
-        form.add_error(None, refusal.message)
-        return {}
-    return None
-
-
-def _next(request: HttpRequest, campaign: Campaign, step: str) -> HttpResponse:
-    within = treatment_pages.after_step(request, campaign, step)
-    if within is not None:
-        return within
-    following = step if "stay" in request.POST else parts.STEPS[parts.STEPS.index(step) + 1]
-    return redirect("campaigns:edit-campaign", campaign.project.public_id, campaign.public_id, following)
-
-
 def _name(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     pabal = campaign.document.get("Pabal", {})
     varies = variation(campaign.document)
     initial = {"name": campaign.name, "description": pabal.get("Description", ""), "varies": varies.value}
-    initial["hook"] = forms.hook_text(campaign.document)
+    initial |= {"hook": forms.hook_text(campaign.document), "channel": channels.channel_of(campaign.document).value}
     form = forms.NameForm(request.POST or None, initial=initial)
     said: dict[str, Any] | None = {}
     if form.is_valid():
         part = parts.Part(
-            members={"Hook": form.cleaned_data["hook"]}, pabal={"Description": form.cleaned_data["description"]},
+            members={"Hook": form.cleaned_data["hook"]},
+            pabal={"Description": form.cleaned_data["description"], "Channel": form.cleaned_data["channel"]},
             name=form.cleaned_data["name"],
         )  # fmt: skip
         wanted = Variation(form.cleaned_data["varies"])
         if wanted != varies:
             part = part.followed(editing.varied(campaign.document, wanted))
-        said = _refused(access, campaign, "name", form, part, request)
+        said = step_page.refused(access, campaign, "name", form, part, request)
         if said is None:
-            return _next(request, campaign, "name")
-    return _page(request, campaign, "name", form=form, **(said or {}))
+            return step_page.go_on(request, campaign, "name")
+    return step_page.page(request, campaign, "name", form=form, **(said or {}))
 
 
 def _segment(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
@@ -140,11 +108,11 @@ def _segment(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
-            return _next(request, campaign, "segment")
+            return step_page.go_on(request, campaign, "segment")
     document = segment_queries.segment_version(segment=own).document if own else {}
     typed = form.cleaned_data.get("document") if form.is_bound else None
     made = builder.segment_builder(project=access.project, document=typed if isinstance(typed, dict) else document)
-    return _page(request, campaign, "segment", form=form, builder=made, counts=reviewing.counts(campaign), **said)
+    return step_page.page(request, campaign, "segment", form=form, builder=made, counts=reviewing.counts(campaign), **said)
 
 
 def count_segments(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
@@ -173,6 +141,8 @@ def _message_initial(campaign: Campaign) -> dict[str, Any]:
 
 
 def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
+    if channels.is_custom(campaign.document):
+        return custom.edit_custom(request, access, campaign)
     senders = messaging_queries.usable_senders(project=access.project)
     choices = [(sender.address, str(sender)) for sender in senders]
     templates = messaging_queries.template_choices(project=access.project, template_type=TemplateType.EMAIL)
@@ -190,10 +160,10 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
         except TemplateError as error:
             form.add_error(error.part if error.part in form.fields else None, error.message)
         else:
-            said = _refused(access, campaign, "message", form, typed, request)
+            said = step_page.refused(access, campaign, "message", form, typed, request)
             if said is None:
-                return _next(request, campaign, "message")
-    return _page(
+                return step_page.go_on(request, campaign, "message")
+    return step_page.page(
         request, campaign, "message", form=form, has_senders=bool(senders), findings=_message_findings(campaign, typed),
         **editor_context(names=review.known_names(campaign)), test_form=forms.TestSendForm(), member=_member(request, campaign),
         **(said or {}),
@@ -331,10 +301,10 @@ def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpR
         if error is not None:
             form.add_error(_SCHEDULE_FIELDS[error.code], error.message)
         else:
-            said = _refused(access, campaign, "schedule", form, part, request)
+            said = step_page.refused(access, campaign, "schedule", form, part, request)
             if said is None:
-                return _next(request, campaign, "schedule")
-    return _page(
+                return step_page.go_on(request, campaign, "schedule")
+    return step_page.page(
         request, campaign, "schedule", form=form, limits_form=limits_form, **reviewing.coming(document, access.project.time_zone),
         **(said or {}),
     )  # fmt: skip
@@ -370,7 +340,7 @@ def _review(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRes
     found = review.findings(campaign=campaign, now=clock.now())
     context = reviewing.review_context(access=access, campaign=campaign, findings=found, said_by=campaign)
     context |= reviewing.approval_context(access=access, campaign=campaign)
-    return _page(request, campaign, "review", **context)
+    return step_page.page(request, campaign, "review", **context)
 
 
 @require_POST

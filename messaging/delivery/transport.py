@@ -14,6 +14,7 @@ class DeliveryStatus(enum.StrEnum):
     SUCCESS = "SUCCESS"  # the server took it
     FAILURE_PERMANENT = "FAILURE_PERMANENT"  # 5xx: never try again
     DEFERRED = "DEFERRED"  # 4xx, or not begun: may be tried again
+    FAILED = "FAILED"  # the other side was asked and did not say that it took it (custom channel): never asked again
     UNKNOWN = "UNKNOWN"  # the connection was lost when the server may have had it: must not be sent again
 
 

@@ -53,7 +53,7 @@ def counts(base: Segment, *dimensions: dict[str, Any]) -> tuple[int, int]:
     }
     project: Project = base.project
     members: Audience = evaluation.evaluate_document(project_id=project.pk, document=document, now=NOW)
-    return len(members), len(eligibility(project_id=project.pk, members=members, channel="EMAIL").eligible)
+    return len(members), len(eligibility(project_id=project.pk, members=members, channels=("EMAIL",)).eligible)
 
 
 SIGNUP = {"Attributes": {"signup": {"AttributeType": "AFTER", "Values": ["2020-01-01T00:00:00Z"]}}}

@@ -1,0 +1,108 @@
+"""Handing endpoints to the program: a message is an endpoint's document, a batch some calls.
+
+A call that may have been taken is never made again: whoever was in it ends as CUSTOM_DELIVERY_FAILURE.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from campaigns.hooks import calling, payload
+from campaigns.hooks.calling import CallFailed, Target
+from campaigns.models import Run
+from endpoints.queries import EndpointRow
+from messaging.delivery import Delivery, DeliveryStatus, OutgoingMessage, TransportDown
+
+_PAUSES = (0.5, 2.0)  # seconds before the second and the third attempt to reach it
+_NOT_TAKEN = (429, 503)  # answers by which it says that it did nothing: those are tried again later
+_WORDS = 200  # characters kept of what went wrong
+
+
+def target_of(configuration: Mapping[str, Any]) -> Target | None:
+    """What ``CustomDeliveryConfiguration`` says to call: a Lambda function's ARN, or an address."""
+    uri = str(configuration.get("DeliveryUri") or "").strip()
+    if not uri:
+        return None
+    return Target(url=uri) if "://" in uri else Target(function=uri)
+
+
+class CustomMessage:
+    """Builds a run's messages: each is ``"Id": document``, as it stands among the endpoints of a call."""
+
+    def build(self, *, row: EndpointRow, now: datetime.datetime) -> OutgoingMessage:
+        pair = f"{json.dumps(row.document['Id'])}: {json.dumps(row.document, ensure_ascii=False)}"
+        return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from="", data=pair.encode())
+
+
+class CustomTransport:
+    """The adapter's interface over calls of fifty endpoints. ``head``: what each call says beside them."""
+
+    def __init__(self, *, target: Target, head: Mapping[str, Any], wait: Callable[[float], None] = time.sleep) -> None:
+        self._target = target
+        self._head = json.dumps(head, ensure_ascii=False).encode()[:-1]
+        self._wait = wait
+
+    def send_batch(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
+        done: list[Delivery] = []
+        for at in range(0, len(messages), calling.ENDPOINTS):
+            some = messages[at : at + calling.ENDPOINTS]
+            try:
+                done += self._call(some)
+            except CallFailed as failed:  # it was not reached
+                if not done:
+                    raise TransportDown(str(failed)) from failed
+                reply = str(failed)[:_WORDS]
+                return done + [Delivery(one.endpoint_id, DeliveryStatus.DEFERRED, "", reply) for one in messages[at:]]
+        return done
+
+    def close(self) -> None:
+        pass
+
+    def _call(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
+        """Raises ``CallFailed`` when nothing of it was begun."""
+        body = self._head + b', "Endpoints": {' + b", ".join(message.data for message in messages) + b"}}"
+        for pause in (*_PAUSES, None):
+            try:
+                self._target.call(body)
+            except CallFailed as failed:
+                if failed.was_sent:
+                    status = DeliveryStatus.DEFERRED if failed.status in _NOT_TAKEN else DeliveryStatus.FAILED
+                    code = str(failed.status or "")
+                    return [Delivery(one.endpoint_id, status, code, str(failed)[:_WORDS]) for one in messages]
+                if pause is None:
+                    raise
+                self._wait(pause)
+            else:
+                return [Delivery(one.endpoint_id, DeliveryStatus.SUCCESS) for one in messages]
+        raise AssertionError("unreachable")
+
+
+class PracticeTransport:
+    """In practice nothing leaves the installation."""
+
+    def send_batch(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
+        raise TransportDown(_("The project is in practice mode, where no program is called."))
+
+    def close(self) -> None:
+        pass
+
+
+def transport_of(run: Run) -> CustomTransport | PracticeTransport:
+    """For a run whose content was frozen with a program to call."""
+    target = target_of(run.content["Custom"])
+    assert target is not None  # the freeze has asked
+    if run.project.is_practice:
+        return PracticeTransport()
+    return CustomTransport(target=target, head=payload.head(run=run) | said(run.content["Message"]))
+
+
+def said(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message as a call says it (reference, section 6.4)."""
+    data = message.get("Data", "")
+    return {"Message": {"Data": data}, "Data": data}
