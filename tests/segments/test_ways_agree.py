@@ -288,7 +288,7 @@ def divided(project: Project, members: set[int]) -> tuple[object, ...]:
     asked = Audience(members)
     return (
         *(
-            eligibility.eligibility(project_id=project.pk, members=asked, channel=channel)
+            eligibility.eligibility(project_id=project.pk, members=asked, channels=(channel,))
             for channel in ("EMAIL", "SMS", "GCM", "CUSTOM")
         ),
         eligibility.zones(project_id=project.pk, members=asked),
