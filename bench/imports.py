@@ -11,7 +11,7 @@ from django.core.files.base import File
 from django.db import connection
 
 from bench.memory import Watch
-from bench.report import Figure, Report
+from bench.report import ENOUGH_ROWS, Figure, Report
 from bench.sample import members, one_in_ten_changed
 from core import clock
 from projects.models import Project
@@ -36,7 +36,15 @@ def measure(*, report: Report, project: Project, file: Path, rows: int) -> Impor
     _rate(report, "import, nothing changed", rows / unchanged, raw, goal=100_000, floor=50_000, rows=rows)
     _rate(report, "import, one row in ten changed", rows / changed, raw, goal=60_000, floor=30_000, rows=rows)
     report.add(
-        Figure(figure="bytes of an endpoint, users and indexes", value=size, unit="bytes", rows=rows, goal=700, floor=1024)
+        Figure(
+            figure="bytes of an endpoint, users and indexes",
+            value=size,
+            unit="bytes",
+            rows=rows,
+            goal=700,
+            floor=1024,
+            floor_rows=ENOUGH_ROWS,
+        )
     )
     report.add(Figure(figure="memory of the import worker (PSS)", value=watch.own, unit="MB", rows=rows, goal=400, floor=700))
     report.add(Figure(figure="import, all processes together", value=watch.peak, unit="MB", rows=rows, floor=4096))
@@ -46,7 +54,7 @@ def measure(*, report: Report, project: Project, file: Path, rows: int) -> Impor
     figure = "import of JSON lines, new endpoints"
     report.add(
         Figure(figure=figure, value=rows / seconds, unit="rows/s", rows=rows, yardstick=csv_rate, yardstick_name="CSV",
-               goal=0.7 * csv_rate, floor=0.5 * csv_rate)
+               goal=0.7 * csv_rate, floor=0.5 * csv_rate, floor_rows=ENOUGH_ROWS)
     )  # fmt: skip
     shared = members(rows=rows, folder=file.parent, per_user=3, stores=5000)
     raw = rows / _raw_copy(shared)
@@ -66,7 +74,15 @@ def _other(project: Project) -> Project:
 def _rate(report: Report, figure: str, value: float, raw: float, *, goal: float, floor: float, rows: int) -> None:
     report.add(
         Figure(
-            figure=figure, value=value, unit="rows/s", rows=rows, yardstick=raw, yardstick_name="raw COPY", goal=goal, floor=floor
+            figure=figure,
+            value=value,
+            unit="rows/s",
+            rows=rows,
+            yardstick=raw,
+            yardstick_name="raw COPY",
+            goal=goal,
+            floor=floor,
+            floor_rows=ENOUGH_ROWS,
         )
     )
 

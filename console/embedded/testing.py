@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from console.embedded import servers
 from console.embedded.children import Child
@@ -24,6 +26,11 @@ def main() -> int:
     is_bench = "--bench" in arguments
     folder = ROOT / "var" / ("bench" if is_bench else "test")
     (folder / "log").mkdir(parents=True, exist_ok=True)
+    try:
+        lock = alone(folder)
+    except StartRefused as refused:
+        print(refused)
+        return 1
     # The tests' data is thrown away; the benchmarks keep every safety on.
     settings = {} if is_bench else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     postgres = Postgres(folder / "postgres", settings=settings)
@@ -49,6 +56,25 @@ def main() -> int:
         valkey.terminate()
         valkey.wait()
         postgres.stop()
+        lock.close()
+
+
+def alone(folder: Path) -> IO[str]:
+    """Hold the folder: its PostgreSQL is one run's alone. Gone with the process, however it ends."""
+    file = (folder / "lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another one"
+        file.close()
+        raise StartRefused(
+            f"{folder} is in use by a run that goes on ({holder}). Wait for it, or run this in another clone (git clone)."
+        ) from None
+    file.truncate(0)
+    file.write(f"process {os.getpid()}\n")
+    file.flush()
+    return file
 
 
 def _command(arguments: list[str]) -> list[str]:
