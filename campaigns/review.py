@@ -109,7 +109,11 @@ def _treatments(campaign: Campaign) -> Iterator[Finding]:
     plan = document.get("Schedule", {})
     if not treatments.winner(document):
         return
-    if step != "message" or plan.get("Frequency", "ONCE") != "ONCE" or plan.get("IsLocalTime"):
+    if channels.is_custom(document):
+        yield _error(
+            "winner", _("Of a custom channel nobody knows who opens: a winner can't be chosen automatically."), "message"
+        )
+    elif step != "message" or plan.get("Frequency", "ONCE") != "ONCE" or plan.get("IsLocalTime"):
         text = _("A winner can be chosen automatically only among messages that are sent once, at one time for all.")
         yield _error("winner", text, "schedule")
 

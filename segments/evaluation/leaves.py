@@ -257,7 +257,10 @@ def _whole(test: Numeric) -> tuple[str, dict[str, Any]]:
         return "({it})::int4 >= %(first)s", {"first": max(first, _LEAST)}
     if first <= _LEAST:
         return "({it})::int4 <= %(last)s", {"last": last}
-    ends = {"sum": first + last, "width": last - first}  # a text is dearer to take out of its document than to compare: once is enough
+    ends = {
+        "sum": first + last,
+        "width": last - first,
+    }  # a text is dearer to take out of its document than to compare: once is enough
     return "abs(2::int8 * ({it})::int4 - %(sum)s) <= %(width)s", ends
 
 

@@ -309,3 +309,29 @@ def test_the_campaigns_page_shows_the_custom_outcomes(project: Project, program:
     send(run, clock)
     shown = logged_in(project.created_by).get(page(run.campaign, "show-campaign")).content.decode()
     assert str(Outcome.CUSTOM_DELIVERY_FAILURE.label) in shown
+
+
+def test_an_ab_test_calls_each_treatments_own_program(project: Project, program: Program, address: str) -> None:
+    clock = Clock()
+    other = {
+        "MessageConfiguration": {"CustomMessage": {"Data": "겨울"}}, "SizePercent": 50,
+        "CustomDeliveryConfiguration": {"DeliveryUri": address, "EndpointTypes": ["CUSTOM"]},
+    }  # fmt: skip
+    campaign = draft(project, address, members(project, 40), AdditionalTreatments=[other])
+    shown = logged_in(project.created_by).get(page(campaign, "edit-campaign", "review")).content.decode()
+    assert shown.count(address) == 2
+    launch.launch_campaign(campaign=campaign, actor=None, now=clock())
+    for run_id in occurrences.claim_due(now=clock()):
+        freezing.freeze_run(run_id=run_id, clock=clock)
+        send(Run.objects.get(pk=run_id), clock)
+
+    assert set(program.asked.values()) == {1}
+    assert collections.Counter(call["Data"] for call in program.calls) == {"가을 세일": 1, "겨울": 1}
+    assert {call["TreatmentId"] for call in program.calls} == {"0", "1"}
+
+
+def test_a_winner_is_not_chosen_among_calls(project: Project, address: str) -> None:
+    other = {"MessageConfiguration": {"CustomMessage": {"Data": "b"}}, "SizePercent": 50}
+    campaign = draft(project, address, members(project, 1), AdditionalTreatments=[other])
+    campaign.document["Pabal"] |= {"Varies": "MESSAGE", "Winner": {"TestPercent": 20, "WaitHours": 2, "Metric": "OPEN"}}
+    assert "winner" in {finding.code for finding in review.findings(campaign=campaign, now=NOW) if finding.is_error}

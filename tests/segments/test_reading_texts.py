@@ -72,7 +72,8 @@ _SCAN = """
 """
 _ends = st.one_of(
     st.integers(-100, 100).map(Decimal), st.decimals(-100, 100, places=1),
-    st.sampled_from([Decimal(2) ** 31, Decimal(2) ** 31 - 1, -(Decimal(2) ** 31), Decimal(2) ** 63, Decimal("-1e30"), Decimal("1e30"), Decimal("0.5")]),
+    st.sampled_from([Decimal(2) ** 31, Decimal(2) ** 31 - 1, -(Decimal(2) ** 31), Decimal(2) ** 63,
+                     Decimal("-1e30"), Decimal("1e30"), Decimal("0.5")]),
 )  # fmt: skip
 _amounts = st.one_of(
     _numbers, st.integers(-110, 110).map(str), st.decimals(-101, 101, places=1).map(str),
