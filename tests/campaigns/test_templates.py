@@ -213,7 +213,8 @@ def test_of_two_treatments_each_sends_its_own_template_or_message(project: Proje
 
 
 def test_the_review_lists_each_topic_and_what_is_said_of_it_once(project: Project, segment: Segment) -> None:
-    document = campaign_document(segment=segment)
+    by_day = {"StartTime": "2099-06-01T10:00:00", "Frequency": "ONCE", "Timezone": "UTC+09"}  # at night there is more to say
+    document = campaign_document(segment=segment, schedule=by_day)
     document["MessageConfiguration"]["EmailMessage"]["HtmlBody"] = "<p style='color:#eee'>글</p><a href='https://shop'>열기</a>"
     campaign = make_campaign(project=project, document=document)
     client = Client()
