@@ -236,12 +236,14 @@ class Run(models.Model):
 
 
 class ExclusionReason(models.TextChoices):
-    """Why a member was not frozen: the names of Pinpoint's execution metrics (reference, section 10.4)."""
+    """Why a member was not frozen: the names of Pinpoint's execution metrics (reference, section 10.4), and ours for the suppression
+    list, of which Pinpoint said nothing."""
 
     ENDPOINT_OPT_OUT = "ENDPOINT_OPT_OUT", _("Opted out")
     ENDPOINT_INACTIVE = "ENDPOINT_INACTIVE", _("Inactive")
     ENDPOINT_MISSING_ADDRESS = "ENDPOINT_MISSING_ADDRESS", _("No address")
     ENDPOINT_CHANNEL_MISMATCH = "ENDPOINT_CHANNEL_MISMATCH", _("Another channel")
+    ENDPOINT_SUPPRESSED = "ENDPOINT_SUPPRESSED", _("On the suppression list")
     ENDPOINT_MISSING_TIMEZONE = "ENDPOINT_MISSING_TIMEZONE", _("No time zone")
     TREATMENT_HOLDOUT = "TREATMENT_HOLDOUT", _("Held out")
     DUPLICATE_ENDPOINT = "DUPLICATE_ENDPOINT", _("Address already in this run")
@@ -264,8 +266,8 @@ class RunExclusion(models.Model):
 
 
 class Outcome(models.TextChoices):
-    """How an attempt ended: Pinpoint's sixteen send statuses (section 6.5), OPT_OUT for one that came after the freeze, and
-    HOOK_FILTERED for whom a hook left out."""
+    """How an attempt ended: Pinpoint's sixteen send statuses (section 6.5), OPT_OUT and SUPPRESSED for what came after the freeze,
+    and HOOK_FILTERED for whom a hook left out."""
 
     SUCCESS = "SUCCESS", _("Sent")
     FAILURE = "FAILURE", _("Failed")
@@ -274,6 +276,7 @@ class Outcome(models.TextChoices):
     THROTTLED = "THROTTLED", _("Throttled")
     UNKNOWN = "UNKNOWN", _("Unknown: not sent again")
     OPT_OUT = "OPT_OUT", _("Opted out before it was sent")
+    SUPPRESSED = "SUPPRESSED", _("Suppressed before it was sent")
     EXPIRED = "EXPIRED", _("Out of time")
     DAILY_CAP = "DAILY_CAP", _("Daily limit")
     CAMPAIGN_CAP = "CAMPAIGN_CAP", _("Campaign limit")

@@ -23,3 +23,8 @@ def seal(plain: str) -> str:
 def unseal(sealed: str) -> str:
     """Decrypt what ``seal`` gave; raises ``cryptography.fernet.InvalidToken`` when the key is another one."""
     return _box(settings.SECRETS_KEY).decrypt(sealed.encode()).decode()
+
+
+def derived(purpose: str) -> bytes:
+    """A key of its own for a purpose, the same as long as ``SECRETS_KEY`` is."""
+    return hashlib.sha256(f"pabal {purpose} ".encode() + settings.SECRETS_KEY.encode()).digest()

@@ -13,15 +13,17 @@ from core.audience import Audience
 from core.sql import bigint_array, id_set, id_sets
 from endpoints import facets
 from endpoints.models import Endpoint
+from endpoints.ports import suppressed_endpoints
 
 
 class Exclusion(models.TextChoices):
-    """Pinpoint's execution metrics (reference, section 10.4)."""
+    """Pinpoint's execution metrics (reference, section 10.4), and one of ours."""
 
     ENDPOINT_OPT_OUT = "ENDPOINT_OPT_OUT"
     ENDPOINT_INACTIVE = "ENDPOINT_INACTIVE"
     ENDPOINT_MISSING_ADDRESS = "ENDPOINT_MISSING_ADDRESS"
     ENDPOINT_CHANNEL_MISMATCH = "ENDPOINT_CHANNEL_MISMATCH"
+    ENDPOINT_SUPPRESSED = "ENDPOINT_SUPPRESSED"  # ours
     DUPLICATE_ENDPOINT = "DUPLICATE_ENDPOINT"
     FILTERED_OUT_BY_SEGMENT = "FILTERED_OUT_BY_SEGMENT"
 
@@ -42,9 +44,11 @@ _CLASSIFY = """
                     WHEN e.address = '' THEN 'ENDPOINT_MISSING_ADDRESS'
                     WHEN e.opt_out = 'ALL' THEN 'ENDPOINT_OPT_OUT'
                     WHEN e.status <> 'ACTIVE' THEN 'ENDPOINT_INACTIVE'
+                    WHEN listed.id IS NOT NULL THEN 'ENDPOINT_SUPPRESSED'
                     ELSE '' END AS reason
           FROM unnest(%(ids)s::bigint[]) AS wanted(id)
           JOIN endpoints_endpoint e ON e.id = wanted.id AND e.project_id = %(project)s
+          LEFT JOIN unnest(%(suppressed)s::bigint[]) AS listed(id) ON listed.id = e.id
     )
     SELECT CASE WHEN reason = '' AND row_number() OVER (PARTITION BY reason, channel_type, address_key ORDER BY id) > 1
                 THEN 'DUPLICATE_ENDPOINT' ELSE reason END, id
@@ -96,9 +100,16 @@ class Totals:
 def eligibility(*, project_id: int, members: Audience, channels: Sequence[str]) -> Eligibility:
     """Divide an audience into who can be sent to on one of the channels (types of endpoints) now and who can't, by reason."""
     with facets.moment(project_id=project_id):
-        sets = _by_facets(project_id, members, channels)
+        suppressed = Audience.union(suppressed_endpoints.call(project_id, channels)) & members
+        sets = _by_facets(project_id, members, channels, suppressed)
         if sets is None:
-            sets = id_sets(_CLASSIFY, {"channels": list(channels), "ids": bigint_array(members), "project": project_id})
+            given = {
+                "channels": list(channels),
+                "ids": bigint_array(members),
+                "project": project_id,
+                "suppressed": bigint_array(suppressed),
+            }
+            sets = id_sets(_CLASSIFY, given)
     eligible = sets.pop("", Audience())
     gone = members - eligible - Audience.union(sets.values())
     if gone:
@@ -106,7 +117,7 @@ def eligibility(*, project_id: int, members: Audience, channels: Sequence[str]) 
     return Eligibility(eligible=eligible, excluded={str(reason): sets[reason] for reason in sorted(sets)})
 
 
-def _by_facets(project_id: int, members: Audience, channels: Sequence[str]) -> dict[str, Audience] | None:
+def _by_facets(project_id: int, members: Audience, channels: Sequence[str], suppressed: Audience) -> dict[str, Audience] | None:
     """As ``_CLASSIFY`` says; only who may share an address is looked at. None when a facet can't answer."""
     subjects = (facets.EVERYONE, _CHANNEL, facets.ADDRESS, _OPT_OUT, _STATUS)
     snapshot = facets.read(project_id=project_id, subjects=subjects)
@@ -126,6 +137,7 @@ def _by_facets(project_id: int, members: Audience, channels: Sequence[str]) -> d
     keep(Exclusion.ENDPOINT_MISSING_ADDRESS, addresses.carrying([_SET]))
     keep(Exclusion.ENDPOINT_OPT_OUT, left - opt_outs.carrying(["ALL"]))
     keep(Exclusion.ENDPOINT_INACTIVE, statuses.carrying(["ACTIVE"]))
+    keep(Exclusion.ENDPOINT_SUPPRESSED, left - suppressed)
     shared = left & addresses.carrying([facets.SHARED])
     if shared:
         given = {"ids": bigint_array(shared), "project": project_id, "channels": list(channels)}

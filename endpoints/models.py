@@ -116,6 +116,7 @@ class OptOutEntry(models.Model):
         IMPORT = "IMPORT", _("Import")
         CONSOLE = "CONSOLE", _("Console")
         API = "API", _("API")
+        COMPLAINT = "COMPLAINT", _("Spam report")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="opt_out_entries")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.audience import Audience
+from core.ports import Port
+
+# (project_id, channels) → the project's endpoints of these types whose address gets nothing. Messaging registers its suppression list.
+suppressed_endpoints: Port[[int, Sequence[str]], Audience] = Port("suppressed_endpoints")
 
 
 @dataclass(frozen=True, slots=True)

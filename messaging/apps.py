@@ -27,12 +27,15 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
-        from endpoints.ports import register_eraser
-        from messaging import audited
+        from endpoints.ports import register_eraser, suppressed_endpoints
+        from messaging import audited, suppression
         from messaging.services import erasing
         from projects import ports
 
         ports.live_requirements.register("messaging", _live_requirements)
         register_eraser("messaging.MailboxMessage", erasing.erase_messages)
+        register_eraser("messaging.Suppression", erasing.erase_suppressions)
+        register_eraser("messaging.OutcomeNotice", erasing.erase_notices)
+        suppressed_endpoints.register("messaging", suppression.suppressed_endpoints)
         ports.audit_sentences.register("messaging", lambda: audited.SENTENCES)
         ports.audit_things.register("messaging", audited.things)

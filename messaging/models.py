@@ -259,3 +259,150 @@ class RelayRoute(models.Model):
 
     def __str__(self) -> str:
         return self.sender or "*"
+
+
+class Suppression(models.Model):
+    """An address that gets nothing: in one project, or (without a project) in the whole installation.
+
+    ``address_key`` tells two addresses apart as an endpoint's does. Of an erased person it is ``#`` and a keyed hash, and ``address``
+    is empty: the address is known again when it comes back, and can't be read.
+    """
+
+    class Reason(models.TextChoices):
+        HARD_BOUNCE = "HARD_BOUNCE", _("Bounced for good")
+        COMPLAINT = "COMPLAINT", _("Reported as spam")
+        MANUAL = "MANUAL", _("Added by hand")
+        IMPORT = "IMPORT", _("Imported")
+
+    class Source(models.TextChoices):
+        SENDING = "SENDING", _("Refused when it was sent")
+        SES = "SES", "Amazon SES"
+        CALLBACK = "CALLBACK", _("Callback")
+        MAILBOX = "MAILBOX", _("Bounce mailbox")
+        CONSOLE = "CONSOLE", _("Console")
+        FILE = "FILE", _("File")
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")  # None: every project's
+    address = models.CharField(max_length=1024, blank=True)
+    address_key = models.CharField(max_length=1024)
+    reason = models.CharField(max_length=11, choices=Reason.choices)
+    source = models.CharField(max_length=8, choices=Source.choices)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "address_key"], nulls_distinct=False, name="suppression_once"),
+            models.CheckConstraint(
+                condition=models.Q(reason__in=["HARD_BOUNCE", "COMPLAINT", "MANUAL", "IMPORT"]), name="suppression_reason_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="suppression_by_project"),
+            models.Index(fields=["address_key"], name="suppression_by_address"),
+            models.Index(fields=["project"], condition=models.Q(address=""), name="suppression_of_erased"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address or "#"
+
+
+class SuppressionRules(models.Model):
+    """What goes onto a list by itself: a project's, or (without a project) the installation's."""
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")
+    hard_bounces = models.BooleanField()
+    complaints = models.BooleanField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "suppression rules"
+        constraints = [models.UniqueConstraint(fields=["project"], nulls_distinct=False, name="suppression_rules_once")]
+
+    def __str__(self) -> str:
+        return str(self.project or "installation")
+
+
+class RelayCallback(models.Model):
+    """Where a relay tells what became of messages: the number that its addresses hold, and how it went so far."""
+
+    relay = models.OneToOneField(Relay, models.CASCADE, related_name="callback")
+    generation = models.IntegerField(default=1)  # addresses and keys of an earlier one are refused
+    topic_arn = models.CharField(max_length=300, blank=True)  # the first that was confirmed; all others are refused
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_at = models.DateTimeField(null=True, blank=True)  # of a notice
+    taken = models.BigIntegerField(default=0)  # outcomes that were written
+    repeated = models.BigIntegerField(default=0)  # outcomes that were known
+    ignored = models.BigIntegerField(default=0)  # notices of other things
+    unmatched = models.BigIntegerField(default=0)  # outcomes of messages that nobody knows
+    refused = models.BigIntegerField(default=0)  # notices that say nothing that can be read, or of another topic
+    last_error = models.CharField(max_length=500, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.relay)
+
+
+class OutcomeNotice(models.Model):
+    """What a relay told, word by word, its signature checked: kept until it is written as events."""
+
+    class Kind(models.TextChoices):
+        SES = "SES", "Amazon SES"
+        SIGNED = "SIGNED", _("Signed callback")
+
+    relay_id = models.BigIntegerField()  # no constraint: a relay that is gone is found when the notice is read
+    generation = models.IntegerField()
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    notice_id = models.CharField(max_length=200)  # the vendor's own
+    topic_arn = models.CharField(max_length=300, blank=True)
+    body = models.TextField()
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.notice_id
+
+
+class BounceMailbox(models.Model):
+    """A mailbox that bounces and complaints are mailed to, read by IMAP: a project's, or (without one) the installation's.
+
+    ``last_uid`` moves in the transaction that writes what was read up to it. The installation's comes from ``BOUNCE_MAILBOX_URL``.
+    """
+
+    class Security(models.TextChoices):
+        TLS = "TLS", _("TLS from the start (usually port 993)")
+        STARTTLS = "STARTTLS", _("STARTTLS (usually port 143)")
+        NONE = "NONE", _("None")
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")
+    host = models.CharField(max_length=253)
+    port = models.IntegerField(default=993)
+    security = models.CharField(max_length=8, choices=Security.choices, default=Security.TLS)
+    user = models.CharField(max_length=256)
+    sealed_password = models.TextField(blank=True)
+    folder = models.CharField(max_length=200, default="INBOX")
+    uid_validity = models.BigIntegerField(default=0)
+    last_uid = models.BigIntegerField(default=0)
+    next_look_at = models.DateTimeField()
+    epoch = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)  # the last time that it could be read
+    failures = models.IntegerField(default=0)  # in a row
+    last_error = models.CharField(max_length=500, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    taken = models.BigIntegerField(default=0)  # outcomes that were written
+    repeated = models.BigIntegerField(default=0)  # outcomes that were known
+    ignored = models.BigIntegerField(default=0)  # mails that are no report
+    unmatched = models.BigIntegerField(default=0)  # reports of messages that nobody knows
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "bounce mailboxes"
+        constraints = [
+            models.UniqueConstraint(fields=["project"], nulls_distinct=False, name="bounce_mailbox_once"),
+            models.CheckConstraint(
+                condition=models.Q(security__in=["TLS", "STARTTLS", "NONE"]), name="bounce_mailbox_security_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}/{self.folder}"

@@ -13,7 +13,7 @@ from analytics.events import EventBlock, EventRow
 from analytics.models import EventKind, SourceKind
 from campaigns.models import Outcome, Run
 from messaging.delivery import Delivery, DeliveryStatus
-from messaging.delivery.refusals import classify
+from messaging.delivery.refusals import RefusalClass, classify
 
 _OF_A_SUCCESS = (EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED)  # a 250 over SMTP is both
 _OUTCOMES = {
@@ -46,6 +46,18 @@ class Results:
         if outcome is not Outcome.SUCCESS and delivery.reply:
             self._told.append((delivery, outcome))
 
+    @property
+    def bounced(self) -> list[int]:
+        """Those of whom the server said, in words or by an enhanced code, that there is no such mailbox.
+
+        A bare 550 is not enough to never write to anybody again: a relay that is set up wrongly says it to all.
+        """
+        return [
+            delivery.endpoint_id
+            for delivery, outcome in self._told
+            if outcome is Outcome.FAILURE_PERMANENT and classify(code="", reply=_words(delivery)) is RefusalClass.HARD
+        ]
+
     def refusals(self) -> dict[str, int]:
         """How many were refused for a reason of each kind."""
         return collections.Counter(
@@ -67,7 +79,10 @@ class Results:
             one = common | {"endpoint_id": delivery.endpoint_id}
             rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.CAMPAIGN_SEND, data={"status": outcome.value} | reply, **one))
             if outcome is Outcome.FAILURE_PERMANENT:  # of a mail: a program's answers are no refusals
-                rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.EMAIL_HARDBOUNCE, data=reply, **one))
+                is_hard = reply["class"] == RefusalClass.HARD
+                kind = EventKind.EMAIL_HARDBOUNCE if is_hard else EventKind.EMAIL_SOFTBOUNCE
+                bounce = {"bounce_type": "Permanent" if is_hard else "Transient"}
+                rows.append(EventRow(id=uuid.uuid4(), kind=kind, data=bounce | reply, **one))
         told = {delivery.endpoint_id for delivery, _outcome in self._told}
         for name, ids in self.outcomes.items():
             left = [one for one in ids if one not in told] if told else ids
@@ -77,3 +92,7 @@ class Results:
                 if name == Outcome.SUCCESS and not run.content.get("Custom"):
                     blocks += [EventBlock(endpoint_ids=left, kind=kind, **common) for kind in _OF_A_SUCCESS]
         return rows, blocks
+
+
+def _words(delivery: Delivery) -> str:
+    return delivery.reply.removeprefix(delivery.code).strip() if delivery.code else delivery.reply

@@ -24,7 +24,10 @@ from campaigns.sending.outlet import message_of, transport_of
 from campaigns.sending.results import Results
 from core.sql import is_away
 from endpoints.queries import EndpointRow, endpoint_rows
+from messaging import suppression
 from messaging.delivery import OutgoingMessage, Transport, TransportBusy, TransportDown
+from messaging.models import Suppression
+from messaging.services import suppressions
 
 SMALL_BATCH = 200  # the most that can end as UNKNOWN when a worker dies
 FIRST_BATCH = 50  # before the server's pace is known
@@ -117,6 +120,7 @@ class _Worker:
         self._batch = FIRST_BATCH
         self._hook = filter_of(run=run, should_stop=should_stop) if run.state == RunState.RUNNING else None
         self._refusals = breaker.Refusals(run)
+        self._suppression = suppression.Check(project_id=run.project_id)
         self._message = message_of(run, run_links(context=context)) if run.state == RunState.RUNNING else None
 
     def work(self, held: slices.HeldSlice) -> bool:
@@ -192,10 +196,12 @@ class _Worker:
                 slices.take_up(held=held, now=self._clock())
                 return
 
-    def _rows(self, held: slices.HeldSlice, ids: Sequence[int]) -> dict[int, EndpointRow]:
+    def _rows(self, held: slices.HeldSlice, ids: Sequence[int]) -> tuple[dict[int, EndpointRow], set[str]]:
+        """The endpoints, and those of their address keys that are on a suppression list."""
         while True:
             try:
-                return {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
+                rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
+                return rows, self._suppression.among({row.address_key for row in rows.values() if row.address_key})
             except (DatabaseError, InterfaceError) as error:
                 if not is_away(error):
                     raise
@@ -234,12 +240,12 @@ class _Worker:
     def _send(self, held: slices.HeldSlice, end: int) -> None:
         assert self._message is not None  # work() asks
         ids = held.ids[held.done : end]
-        rows = self._rows(held, ids)
+        rows, suppressed = self._rows(held, ids)
         results = Results()
         sorted_ = self._gate.sort(ids, rows, waited_for=held.hold_reason, now=self._clock())
         for outcome, some in sorted_.outcomes.items():
             results.add(Outcome(outcome), some)
-        outgoing = list(self._outgoing(sorted_.free, rows, results))
+        outgoing = list(self._outgoing(sorted_.free, rows, suppressed, results))
         begun, taken = time.perf_counter(), 0.0
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
         if deliveries:
@@ -250,11 +256,30 @@ class _Worker:
             self._refusals.note(delivery)
         sent = [one for outcome in (Outcome.SUCCESS, Outcome.UNKNOWN) for one in results.outcomes.get(outcome, [])]
         moved = [*results.deferred, *(one for hold in sorted_.holds for one in hold.ids)]
-        self._finish(held, end, results, holds=sorted_.holds, settle=self._gate.settlement(sent=sent, moved=moved))
+        settle = self._settlement(self._gate.settlement(sent=sent, moved=moved), results, rows)
+        self._finish(held, end, results, holds=sorted_.holds, settle=settle)
         self._gate.over(used=len(outgoing))
         if Outcome.SUCCESS.value in results.outcomes:
             breaker.reached(run=self._run)
         self._note_pace(taken)
+
+    def _settlement(
+        self, give_back: Callable[[], None] | None, results: Results, rows: dict[int, EndpointRow]
+    ) -> Callable[[], None] | None:
+        """What is to be done in the transaction that finishes: unused places, and mailboxes that don't exist."""
+        bounced = [rows[one].address for one in results.bounced]
+        if not bounced:
+            return give_back
+        now = self._clock()
+
+        def settle() -> None:
+            if give_back is not None:
+                give_back()
+            suppressions.take_outcomes(
+                project_id=self._run.project_id, bounced=bounced, complained=(), source=Suppression.Source.SENDING, now=now
+            )
+
+        return settle
 
     def _note_pace(self, seconds: float) -> None:
         is_slow = seconds > _SLOW_SECONDS
@@ -262,7 +287,9 @@ class _Worker:
             self._run.is_slow = is_slow
             Run.objects.filter(pk=self._run.pk).update(is_slow=is_slow)
 
-    def _outgoing(self, ids: Sequence[int], rows: dict[int, EndpointRow], results: Results) -> Iterator[OutgoingMessage]:
+    def _outgoing(
+        self, ids: Sequence[int], rows: dict[int, EndpointRow], suppressed: set[str], results: Results
+    ) -> Iterator[OutgoingMessage]:
         """The messages of those who still want and can have one; the others get their outcome."""
         assert self._message is not None
         now = self._clock()
@@ -272,6 +299,8 @@ class _Worker:
                 results.add(Outcome.FAILURE, [endpoint_id])  # deleted since the freeze
             elif row.is_opted_out:
                 results.add(Outcome.OPT_OUT, [endpoint_id])
+            elif row.address_key in suppressed:
+                results.add(Outcome.SUPPRESSED, [endpoint_id])
             elif isinstance(asked := row if self._hook is None else self._hook.judged(row), Outcome):
                 results.add(asked, [endpoint_id])
             else:
