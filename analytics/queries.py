@@ -17,6 +17,11 @@ from core.audience import Audience
 # Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
 COUNTED = (HitClass.PERSON, HitClass.PROXY)
 
+_ENDS = (
+    EventKind.EMAIL_DELIVERED, EventKind.EMAIL_REJECTED, EventKind.EMAIL_HARDBOUNCE, EventKind.EMAIL_SOFTBOUNCE,
+    EventKind.EMAIL_COMPLAINT, EventKind.EMAIL_RENDERING_FAILURE,
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
@@ -103,6 +108,16 @@ def did(
     kept = Reach.objects.filter(narrow).values_list("members", flat=True)
     waiting = ReachAddition.objects.filter(narrow).values_list("members", flat=True)
     return Audience.union(cast(Iterable[Audience], kept.union(waiting, all=True)))
+
+
+def known_outcomes(
+    *, project_ids: Iterable[int], run_ids: Iterable[int], endpoint_ids: Iterable[int]
+) -> set[tuple[int, int, int]]:
+    """(run, endpoint, kind) of what is known already of how messages ended, of these endpoints in these runs. One query."""
+    rows = Event.objects.filter(
+        project_id__in=list(project_ids), endpoint_id__in=list(endpoint_ids), run_id__in=list(run_ids), kind__in=_ENDS
+    )
+    return {(run_id or 0, endpoint_id, kind) for run_id, endpoint_id, kind in rows.values_list("run_id", "endpoint_id", "kind")}
 
 
 def _reach_rows(project_id: int, run_ids: Sequence[int], classes: Iterable[HitClass], link_number: int = -1) -> Any:

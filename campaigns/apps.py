@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from messaging.ports import SentRun
 
 
 def _campaign_ids(project_id: int, public_ids: list[str]) -> dict[str, int]:
@@ -24,6 +28,22 @@ def _campaign_choices(project_id: int) -> list[tuple[str, str]]:
     return list(launched.order_by("-launched_at", "-pk").values_list("public_id", "name")[:500])
 
 
+def _sent_runs(ids: Collection[int], public_ids: Collection[str]) -> list[SentRun]:
+    from django.db.models import Q
+
+    from analytics.models import SourceKind
+    from campaigns.models import Run
+    from messaging.ports import SentRun
+
+    found = Run.objects.filter(Q(pk__in=ids) | Q(public_id__in=public_ids))
+    return [
+        SentRun(pk, public_id, project_id, SourceKind.CAMPAIGN, campaign_id, treatment)
+        for pk, public_id, project_id, campaign_id, treatment in found.values_list(
+            "pk", "public_id", "project_id", "campaign_id", "treatment"
+        )
+    ]
+
+
 class CampaignsConfig(AppConfig):
     name = "campaigns"
 
@@ -41,6 +61,7 @@ class CampaignsConfig(AppConfig):
         ports.campaign_choices.register("campaigns", _campaign_choices)
         ports.campaign_names.register("campaigns", _campaign_names)
         ports.campaign_links.register("campaigns", queries.campaign_links)
+        messaging_ports.sent_runs.register("campaigns", _sent_runs)
         messaging_ports.template_users.register("campaigns", template_use.template_users)
         register_eraser("campaigns.Run", erasing.erase_runs)
         register_eraser("campaigns.DailyUse", erasing.erase_daily_uses)

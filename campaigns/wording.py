@@ -176,7 +176,7 @@ def event_note(kind: EventKind, hit_class: HitClass, data: dict[str, Any]) -> st
         parts.append(str(Outcome(status).label))
     if data.get("class") in RefusalClass.__members__:
         parts.append(str(LABELS[RefusalClass(data["class"])]))
-    parts += [str(data[name]) for name in ("reply", "link") if data.get(name)]
+    parts += [str(data[name]) for name in ("reply", "diagnostic_code", "reason", "link") if data.get(name)]
     if hit_class == HitClass.PROXY:
         parts.append(_("by a mail provider's proxy"))
     elif hit_class == HitClass.SCANNER:

@@ -47,5 +47,7 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
     for label, name in entries:
         url = reverse(name, args=[access.project.public_id])
         is_active = path == url if name == "console:show-overview" else path.startswith(url)
+        if name == "endpoints:list-people":
+            is_active = is_active or path.startswith(reverse("messaging:list-suppressions", args=[access.project.public_id]))
         items.append(MenuItem(label=label, url=url, is_active=is_active))
     return items

@@ -191,6 +191,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Pabal <pabal@localho
 RELAY_PORTS = env.list("RELAY_PORTS", cast=int, default=[25, 465, 587, 2525])
 RELAY_PRIVATE_HOSTS = env.list("RELAY_PRIVATE_HOSTS", default=[])
 SES_ENDPOINT_URL = env.str("SES_ENDPOINT_URL", default="") or None
+SNS_ENDPOINT_URL = env.str("SNS_ENDPOINT_URL", default="")  # stands in for every sns.REGION.amazonaws.com
+BOUNCE_MAILBOX_URL = env.str("BOUNCE_MAILBOX_URL", default="")
+BOUNCE_MAILBOX_PORTS = env.list("BOUNCE_MAILBOX_PORTS", cast=int, default=[143, 993])
+BOUNCE_MAILBOX_SECONDS = env.float("BOUNCE_MAILBOX_SECONDS", default=60.0)  # between two looks into a mailbox
 DNS_RESOLVER = env.str("DNS_RESOLVER", default="")
 RETURN_PATH_HOST = env.str("RETURN_PATH_HOST", default="").rstrip(".").lower()
 SENDING_ADDRESSES = env.list("SENDING_ADDRESSES", default=[])
@@ -208,6 +212,7 @@ CELERY_TASK_ROUTES = {
     "endpoints.rebuild_*": {"queue": "exports"},
     "console.check_*": {"queue": "exports"},
     "messaging.check_*": {"queue": "exports"},
+    "messaging.drain_*": {"queue": "events"},
     "campaigns.send_*": {"queue": "sends"},
     "campaigns.count_*": {"queue": "exports"},
     "campaigns.mail_*": {"queue": "exports"},
@@ -254,6 +259,8 @@ CELERY_BEAT_SCHEDULE = {
     "endpoints.tick_rebuilds": {"task": "endpoints.tick_rebuilds", "schedule": 30.0, "options": {"expires": 20}},
     "endpoints.tick_erasures": {"task": "endpoints.tick_erasures", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "messaging.drain_notices": {"task": "messaging.drain_notices", "schedule": 2.0, "options": {"expires": 5}},
+    "messaging.tick_mailboxes": {"task": "messaging.tick_mailboxes", "schedule": 10.0, "options": {"expires": 10}},
     "messaging.tick_domains": {"task": "messaging.tick_domains", "schedule": 60.0, "options": {"expires": 50}},
     "console.tick_checks": {"task": "console.tick_checks", "schedule": 30.0, "options": {"expires": 20}},
 }

@@ -12,17 +12,22 @@ from django.utils.translation import gettext_lazy as _
 from core import clock
 from core.operators import OperatorAdmin
 from messaging.models import (
+    BounceMailbox,
     DkimKey,
     MailboxMessage,
     MessageImage,
     MessageTemplate,
     MessageTemplateVersion,
+    OutcomeNotice,
     Relay,
+    RelayCallback,
     RelayRoute,
     Sender,
     SenderDomain,
+    Suppression,
+    SuppressionRules,
 )
-from messaging.services import domains, images, senders, templates
+from messaging.services import bounce_mailboxes, domains, images, senders, suppressions, templates
 
 
 @admin.register(Sender)
@@ -123,3 +128,54 @@ class MailboxMessageAdmin(OperatorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("raw")
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(OperatorAdmin):
+    list_display = ("__str__", "project", "reason", "source", "actor", "at")
+    list_filter = ("reason", "source", ("project", admin.EmptyFieldListFilter))
+    list_select_related = ("project", "actor")
+    search_fields = ("address", "project__name")
+    actions = ("release",)
+
+    @admin.action(description=_("Release: they get messages again"))
+    def release(self, request: HttpRequest, rows: QuerySet[Suppression]) -> None:
+        actor: Any = request.user
+        self.carry_out(
+            request, rows, lambda row: suppressions.release(project=row.project, actor=actor, ids=[row.pk], now=clock.now())
+        )
+
+
+@admin.register(SuppressionRules)
+class SuppressionRulesAdmin(OperatorAdmin):
+    list_display = ("__str__", "hard_bounces", "complaints", "updated_at")
+    list_select_related = ("project",)
+    search_fields = ("project__name",)
+
+
+@admin.register(RelayCallback)
+class RelayCallbackAdmin(OperatorAdmin):
+    list_display = ("relay", "topic_arn", "confirmed_at", "last_at", "taken", "unmatched", "refused", "last_error")
+    list_select_related = ("relay",)
+    search_fields = ("relay__name", "topic_arn", "relay__project__name")
+
+
+@admin.register(OutcomeNotice)
+class OutcomeNoticeAdmin(OperatorAdmin):
+    list_display = ("notice_id", "kind", "relay_id", "received_at")
+    list_filter = ("kind",)
+    search_fields = ("=notice_id",)
+
+
+@admin.register(BounceMailbox)
+class BounceMailboxAdmin(OperatorAdmin):
+    list_display = ("__str__", "project", "looked_at", "taken", "unmatched", "failures", "last_error")
+    list_filter = (("project", admin.EmptyFieldListFilter),)
+    list_select_related = ("project",)
+    search_fields = ("user", "host", "project__name")
+    exclude = ("sealed_password",)
+    actions = ("look_now",)
+
+    @admin.action(description=_("Look into them now"))
+    def look_now(self, request: HttpRequest, rows: QuerySet[BounceMailbox]) -> None:
+        self.carry_out(request, rows, lambda row: bounce_mailboxes.ask(mailbox=row, now=clock.now()))

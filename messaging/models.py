@@ -306,6 +306,11 @@ class Suppression(models.Model):
     def __str__(self) -> str:
         return self.address or "#"
 
+    @property
+    def posted(self) -> dict[str, int]:
+        """What a form that releases it posts."""
+        return {"ids": self.pk}
+
 
 class SuppressionRules(models.Model):
     """What goes onto a list by itself: a project's, or (without a project) the installation's."""

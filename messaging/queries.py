@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -16,7 +17,17 @@ from messaging.delivery import routing
 from messaging.domains import doctor, names, wording
 from messaging.domains.doctor import Check, Level
 from messaging.message_templates.documents import email_content
-from messaging.models import DkimKey, MailboxMessage, MessageTemplate, Relay, Sender, SenderDomain, TemplateType
+from messaging.models import (
+    BounceMailbox,
+    DkimKey,
+    MailboxMessage,
+    MessageTemplate,
+    Relay,
+    Sender,
+    SenderDomain,
+    Suppression,
+    TemplateType,
+)
 from messaging.rendering import MessageContent
 from projects.models import Project
 
@@ -122,6 +133,28 @@ def mailbox(*, project: Project | None, search: str = "", before: int | None = N
     if before is not None:
         found = found.filter(pk__lt=before)
     return list(found[:limit])
+
+
+def suppressions(*, project: Project | None, search: str, reason: str, before: int | None, limit: int) -> list[Suppression]:
+    """A page of a suppression list (None: the installation's), newest first. ``search``: how an address begins, or what is in it."""
+    found = Suppression.objects.filter(project=project).select_related("actor").order_by("-id")
+    if reason:
+        found = found.filter(reason=reason)
+    if search:
+        found = found.filter(address__icontains=search)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    return list(found[:limit])
+
+
+def exported_suppressions(*, project: Project | None) -> Iterator[Suppression]:
+    """All that can be read of a list, in the order in which it grew; of erased people there is nothing to read."""
+    return Suppression.objects.filter(project=project).exclude(address="").order_by("id").iterator(chunk_size=2_000)
+
+
+def bounce_mailbox(*, project: Project | None) -> BounceMailbox | None:
+    """A project's mailbox (None: the installation's)."""
+    return BounceMailbox.objects.filter(project=project).first()
 
 
 def email_template(*, project: Project, name: str, version: int | str | None = None) -> tuple[int, MessageContent] | None:

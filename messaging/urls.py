@@ -2,10 +2,25 @@ from __future__ import annotations
 
 from django.urls import path
 
-from messaging.views import callbacks, domains, images, mailbox, relays, senders, template_design, template_editor, templates
+from messaging.views import (
+    bounce_mailboxes,
+    callbacks,
+    domains,
+    images,
+    mailbox,
+    outcome_callbacks,
+    relays,
+    senders,
+    suppressions,
+    template_design,
+    template_editor,
+    templates,
+)
 
 app_name = "messaging"
 _TEMPLATE = "p/<str:project_id>/templates/<int:template_id>/"
+_RELAY = "p/<str:project_id>/senders/relays/<int:relay_id>/"
+_LIST = "p/<str:project_id>/suppressions/"
 urlpatterns = [
     path("p/<str:project_id>/senders/", senders.list_senders, name="list-senders"),
     path("p/<str:project_id>/senders/<int:sender_id>/resend/", senders.resend_verification, name="resend-verification"),
@@ -25,6 +40,23 @@ urlpatterns = [
     path("p/<str:project_id>/senders/relays/<int:relay_id>/", relays.edit_relay, name="edit-relay"),
     path("p/<str:project_id>/senders/relays/<int:relay_id>/test/", relays.test_relay, name="test-relay"),
     path("p/<str:project_id>/senders/relays/<int:relay_id>/delete/", relays.delete_relay, name="delete-relay"),
+    path(_RELAY + "topic/forget/", relays.forget_topic, name="forget-relay-topic"),
+    path(_RELAY + "address/replace/", relays.replace_address, name="replace-relay-address"),
+    path("p/<str:project_id>/senders/bounces/", bounce_mailboxes.edit_bounce_mailbox, name="edit-bounce-mailbox"),
+    path("p/<str:project_id>/senders/bounces/look/", bounce_mailboxes.look_into_bounce_mailbox, name="look-into-bounce-mailbox"),
+    path("p/<str:project_id>/senders/bounces/delete/", bounce_mailboxes.delete_bounce_mailbox, name="delete-bounce-mailbox"),
+    path(_LIST, suppressions.list_suppressions, name="list-suppressions"),
+    path(_LIST + "add/", suppressions.add_suppressions, name="add-suppressions"),
+    path(_LIST + "import/", suppressions.import_suppressions, name="import-suppressions"),
+    path(_LIST + "export/", suppressions.export_suppressions, name="export-suppressions"),
+    path(_LIST + "release/", suppressions.release_suppressions, name="release-suppressions"),
+    path(_LIST + "rules/", suppressions.rule_suppressions, name="rule-suppressions"),
+    path("suppressions/", suppressions.list_suppressions, name="list-installation-suppressions"),
+    path("suppressions/add/", suppressions.add_suppressions, name="add-installation-suppressions"),
+    path("suppressions/import/", suppressions.import_suppressions, name="import-installation-suppressions"),
+    path("suppressions/export/", suppressions.export_suppressions, name="export-installation-suppressions"),
+    path("suppressions/release/", suppressions.release_suppressions, name="release-installation-suppressions"),
+    path("suppressions/rules/", suppressions.rule_suppressions, name="rule-installation-suppressions"),
     path("senders/verify/<str:token>/", senders.verify_sender, name="verify-sender"),
     path("p/<str:project_id>/mailbox/", mailbox.list_mailbox, name="list-mailbox"),
     path("p/<str:project_id>/mailbox/<int:pk>/", mailbox.show_message, name="show-mailbox-message"),
@@ -50,5 +82,7 @@ urlpatterns = [
     path("p/<str:project_id>/images/add/", images.add_images, name="add-images"),
     path("p/<str:project_id>/images/<int:image_id>/delete/", images.delete_image, name="delete-image"),
     path("images/<str:file_name>", images.show_image, name="show-image"),
+    path("callbacks/sns/<str:token>", outcome_callbacks.take_sns, name="take-sns"),
+    path("callbacks/outcomes/<str:token>", outcome_callbacks.take_callback, name="take-callback"),
     path("u/<str:token>", callbacks.show_unsubscribe, name="unsubscribe"),
 ]

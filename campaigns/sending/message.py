@@ -12,7 +12,7 @@ from endpoints.queries import EndpointRow
 from messaging.delivery import OutgoingMessage, routing
 from messaging.domains import signing
 from messaging.domains.dkim import Signer
-from messaging.domains.return_path import return_path_for
+from messaging.domains.return_path import return_path_for, tokens_of
 from messaging.rendering import MessageContent, MimeBuilder, compile_content, render
 from messaging.rendering.mime import ascii_address
 from projects.models import Project
@@ -56,6 +56,7 @@ class RunMessage:
         self._run_id = run.public_id
         self._sender = ascii_address(content.from_address)
         self._return_path = return_path_for(project=run.project, address=content.from_address, run_id=run.pk)
+        self._tokens = self._return_path or tokens_of(run_id=run.pk)
         self._mime = MimeBuilder(
             content=content,
             project_id=run.project.public_id,
@@ -73,5 +74,6 @@ class RunMessage:
         """Raises ``ValueError`` for an address that no header can carry."""
         rendered = render(self._program, document=row.document, links=self._links, endpoint_id=row.id, now=now)
         data = self._mime.build(rendered=rendered, recipient=row.address, message_id=f"{self._run_id}.{row.id}", now=now)
-        envelope_from = self._sender if self._return_path is None else self._return_path.address(row.id)
-        return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from=envelope_from, data=data)
+        token = self._tokens.token(row.id)
+        envelope_from = self._sender if self._return_path is None else self._return_path.of_token(token)
+        return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from=envelope_from, data=data, token=token)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Collection
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -20,14 +21,15 @@ class TargetRefused(Refusal):
     """No connection may be made there."""
 
 
-def checked_address(*, host: str, port: int) -> str:
+def checked_address(*, host: str, port: int, ports: Collection[int] | None = None) -> str:
     """An address of the host, looked up now and meant to be connected to as it is (a second look-up may say another).
 
-    Raises ``TargetRefused``.
+    ``ports``: those that are allowed, if not the relays'. Raises ``TargetRefused``.
     """
-    if port not in settings.RELAY_PORTS:
-        ports = ", ".join(map(str, settings.RELAY_PORTS))
-        raise TargetRefused(_("Port %(port)s is not allowed. Use one of these: %(ports)s.") % {"port": port, "ports": ports})
+    allowed = settings.RELAY_PORTS if ports is None else ports
+    if port not in allowed:
+        given = {"port": port, "ports": ", ".join(map(str, allowed))}
+        raise TargetRefused(_("Port %(port)s is not allowed. Use one of these: %(ports)s.") % given)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

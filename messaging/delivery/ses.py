@@ -22,6 +22,8 @@ from django.utils.translation import gettext as _
 from messaging.delivery.pacing import Rate
 from messaging.delivery.transport import Delivery, DeliveryStatus, OutgoingMessage, TransportBusy, TransportDown
 
+MESSAGE_TAG = "pabal-message"  # its value is the message's token; SES says it again with each of its events
+
 _REPLY_LIMIT = 500  # characters kept of a server's words
 _ACCOUNT_SECONDS = 60.0  # for so long the account's limits are taken as read
 _UNKNOWN_LIMIT = 3  # of a batch: then the rest is not begun
@@ -135,8 +137,9 @@ class SesTransport:
         request: dict[str, Any] = {
             "Destination": {"ToAddresses": [message.recipient]},
             "Content": {"Raw": {"Data": message.data}},
-            "EmailTags": [{"Name": "pabal-endpoint", "Value": str(message.endpoint_id)}],
         }
+        if message.token:
+            request["EmailTags"] = [{"Name": MESSAGE_TAG, "Value": message.token}]
         if self._account.configuration_set:
             request["ConfigurationSetName"] = self._account.configuration_set
         try:

@@ -20,12 +20,16 @@ class DeliveryStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """``data`` is the whole RFC 5322 message with CRLF line ends, not dot-stuffed."""
+    """``data`` is the whole RFC 5322 message with CRLF line ends, not dot-stuffed.
+
+    ``token`` says whose message it is, signed: what a relay tells of it later may name it.
+    """
 
     endpoint_id: int
     recipient: str
     envelope_from: str
     data: bytes
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,17 @@ class ReturnPath:
         self._end = f"@{domain}"
 
     def address(self, endpoint_id: int) -> str:
+        return self.of_token(self.token(endpoint_id))
+
+    def of_token(self, token: str) -> str:
+        return token + self._end
+
+    def token(self, endpoint_id: int) -> str:
+        """The local part alone, which says as much."""
         number = varint.packed(endpoint_id)
         mac = self._mac.copy()
         mac.update(number)
-        return _PREFIX + _packed(self._head + number + mac.digest()[:_MAC_BYTES]) + self._end
+        return _PREFIX + _packed(self._head + number + mac.digest()[:_MAC_BYTES])
 
 
 def return_path_for(*, project: Project, address: str, run_id: int) -> ReturnPath | None:
@@ -61,6 +68,11 @@ def return_path_for(*, project: Project, address: str, run_id: int) -> ReturnPat
     if not ready.exists():
         return None
     return ReturnPath(run_id=run_id, domain=records.return_path_name(name), key=signing_keys.current())
+
+
+def tokens_of(*, run_id: int) -> ReturnPath:
+    """Makes a run's tokens where there are no return paths."""
+    return ReturnPath(run_id=run_id, domain="", key=signing_keys.current())
 
 
 def read_return_path(address: str) -> Returned:

@@ -13,9 +13,10 @@ from core.errors import Refusal
 from core.sql import text_array
 from endpoints.models import ChannelType
 from endpoints.writing import rules
+from endpoints.writing.refusals import ItemRefused
 from messaging.models import Suppression, SuppressionRules
 from messaging.suppression import keys
-from projects.models import Project, User
+from projects.models import Installation, Project, User
 from projects.services import audit
 
 # In the order of the keys, so that two writers can't deadlock. Whoever is listed stays so for the reason that came first.
@@ -24,8 +25,8 @@ _ADD = """
     SELECT %(project)s::bigint, given.address, given.key, %(reason)s, %(source)s, %(actor)s::bigint, %(at)s
       FROM unnest(%(addresses)s::text[], %(keys)s::text[]) AS given(address, key)
      WHERE NOT EXISTS (SELECT 1 FROM unnest(%(keys)s::text[], %(hashes)s::text[]) AS hashed(key, hash)
-                         JOIN messaging_suppression s ON s.address_key = hashed.hash AND s.project_id IS NOT DISTINCT FROM %(project)s::bigint
-                        WHERE hashed.key = given.key)
+                         JOIN messaging_suppression s ON s.address_key = hashed.hash
+                        WHERE hashed.key = given.key AND s.project_id IS NOT DISTINCT FROM %(project)s::bigint)
      ORDER BY given.key
     ON CONFLICT DO NOTHING
 """
@@ -81,7 +82,7 @@ def add(
 def _is_address(text: str) -> bool:
     try:
         rules.check_address(text, ChannelType.EMAIL)
-    except rules.ItemRefused:
+    except ItemRefused:
         return False
     return True
 
@@ -110,14 +111,19 @@ def save_rules(*, project: Project | None, actor: User, hard_bounces: bool, comp
 
 def rules_of(*, project_id: int | None) -> tuple[bool, bool]:
     """Whether hard bounces and complaints go onto a list by themselves: a project's do unless it says no, the installation's don't."""
-    held = SuppressionRules.objects.filter(project_id=project_id).values_list("hard_bounces", "complaints").first()
+    own = (
+        SuppressionRules.objects.filter(project=None)
+        if project_id is None
+        else SuppressionRules.objects.filter(project_id=project_id)
+    )
+    held = own.values_list("hard_bounces", "complaints").first()
     return held if held is not None else (project_id is not None, project_id is not None)
 
 
 def take_outcomes(
     *, project_id: int, bounced: Iterable[str], complained: Iterable[str], source: str, now: datetime.datetime
 ) -> int:
-    """In the caller's transaction: addresses that bounced for good or complained, as far as the rules want them. Returns how many are new."""
+    """In the caller's transaction: who bounced for good or complained, as far as the rules want them. Returns how many are new."""
     by_reason = {
         Suppression.Reason.HARD_BOUNCE: {keys.key_of(one): one for one in bounced if one},
         Suppression.Reason.COMPLAINT: {keys.key_of(one): one for one in complained if one},
@@ -148,4 +154,5 @@ def _insert(
 
 def _record(project: Project | None, actor: User | None, verb: str, now: datetime.datetime, **data: object) -> None:
     """Without addresses: what the audit trail says outlives the person."""
-    audit.record(project=project, actor=actor, verb=verb, target=project or Suppression(), now=now, **data)
+    target = project or Installation(singleton=True)
+    audit.record(project=project, actor=actor, verb=verb, target=target, now=now, **data)

@@ -44,7 +44,7 @@ def suppressed_endpoints(project_id: int, channels: Sequence[str]) -> Audience:
     if ChannelType.EMAIL not in channels:
         return Audience()
     inner, outer = pads()
-    given = {"project": project_id, "channel": ChannelType.EMAIL.value, "inner": inner, "outer": outer}
+    given: dict[str, int | str] = {"project": project_id, "channel": ChannelType.EMAIL.value, "inner": inner, "outer": outer}
     with connection.cursor() as cursor:
         cursor.execute(_KINDS, given)
         is_any, is_hashed = cursor.fetchone()

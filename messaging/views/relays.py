@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -13,8 +14,8 @@ from core import clock
 from core.errors import Refusal
 from messaging import queries
 from messaging.forms import RelayForm
-from messaging.models import Relay
-from messaging.services import relays
+from messaging.models import Relay, RelayCallback
+from messaging.services import relay_callbacks, relays
 from projects.access import Access, project_or_404
 from projects.models import Role
 
@@ -56,7 +57,35 @@ def _edit(request: HttpRequest, access: Access, relay: Relay | None) -> HttpResp
         else:
             messages.success(request, _("The relay is saved. Try it out."))
             return redirect("messaging:list-relays", access.project.public_id)
-    return render(request, "messaging/relay.html", {"form": form, "relay": relay, "tab": "relays"})
+    context = {"form": form, "relay": relay, "tab": "relays", "outcomes": _outcomes(relay) if relay else None}
+    return render(request, "messaging/relay.html", context)
+
+
+def _outcomes(relay: Relay) -> dict[str, object]:
+    """Where the relay tells what became of messages, and how it went so far."""
+    door = relay_callbacks.door_of(relay=relay)
+    name = "messaging:take-sns" if relay.is_ses else "messaging:take-callback"
+    return {
+        "url": settings.PUBLIC_URL + reverse(name, args=[door.token]), "secret": door.secret,
+        "is_open": not settings.PUBLIC_URL.startswith("http:"),
+        "callback": RelayCallback.objects.filter(relay=relay).first(),
+    }  # fmt: skip
+
+
+@require_POST
+def forget_topic(request: HttpRequest, project_id: str, relay_id: int) -> HttpResponse:
+    access, relay = _relay(request, project_id, relay_id)
+    relay_callbacks.forget_topic(relay=relay, actor=access.user, now=clock.now())
+    messages.success(request, _("The topic is forgotten. The next one that subscribes at the address below is remembered."))
+    return redirect("messaging:edit-relay", project_id, relay_id)
+
+
+@require_POST
+def replace_address(request: HttpRequest, project_id: str, relay_id: int) -> HttpResponse:
+    access, relay = _relay(request, project_id, relay_id)
+    relay_callbacks.replace_address(relay=relay, actor=access.user, now=clock.now())
+    messages.success(request, _("Address and key are new. What still comes by the old ones is refused."))
+    return redirect("messaging:edit-relay", project_id, relay_id)
 
 
 @require_POST

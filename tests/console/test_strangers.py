@@ -37,7 +37,7 @@ WITH_AN_ID = {
 PUBLIC = {
     "projects:home", "projects:log-in", "projects:log-out", "projects:reset-password", "projects:reset-password-sent",
     "projects:set-password", "projects:set-language", "projects:accept-invitation", "messaging:verify-sender",
-    "messaging:unsubscribe", "messaging:show-image", "console:healthz", "console:readyz",
+    "messaging:unsubscribe", "messaging:show-image", "messaging:take-sns", "messaging:take-callback", "console:healthz", "console:readyz",
 }  # fmt: skip
 # Pages that only read: a POST is answered as a GET is, and changes nothing. All others must refuse a viewer's POST.
 READS = {
@@ -51,6 +51,7 @@ READS = {
     "endpoints:list-attributes", "endpoints:count-attribute", "messaging:show-domain",
     "messaging:list-templates", "messaging:show-template", "messaging:preview-template", "messaging:preview-template-html",
     "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
+    "messaging:list-suppressions",
 }  # fmt: skip
 
 

@@ -12,13 +12,16 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from campaigns.models import Campaign, Run, RunExclusion
 from core.audience import Audience
 from messaging.models import (
+    BounceMailbox,
     MailboxMessage,
     MessageImage,
     MessageTemplate,
     MessageTemplateVersion,
     Relay,
+    RelayCallback,
     Sender,
     SenderDomain,
+    Suppression,
 )
 from projects.models import Invitation, Member, Project, Role, User
 from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, ScheduledImport, Segment
@@ -125,6 +128,7 @@ def make_world(*, text: str = "가을") -> World:
         project=project, campaign=campaign, occurrence_at=NOW, due_at=NOW, state="COMPLETED", completed_at=NOW, campaign_version=1,
         targeted=1,
     )  # fmt: skip
+    _outcomes(project, text)
     RunExclusion.objects.create(run=run, reason="ENDPOINT_OPT_OUT", members=Audience([endpoint.pk]), total=1)
     return World(
         project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
@@ -132,7 +136,7 @@ def make_world(*, text: str = "가을") -> World:
         job=_job(project, connection, text), schedule=_schedule(project, connection, text), export=ExportJob.objects.create(
             project=project, name=text[:128], destination="S3", s3_url_prefix="s3://bucket/x/", connection=connection, format="JSON",
             status="FAILED", failure={"code": "NoSuchBucket", "params": {"bucket": text}},
-        ), connection=connection, sender=sender, domain=domain, relay=make_relay(project=project, name=text[:64], host="mail.invalid"),
+        ), connection=connection, sender=sender, domain=domain, relay=_relay(project, text),
         message=MailboxMessage.objects.create(project=project, recipient="kim@example.com", mail_from="a@b.c", subject=text, raw=RAW),
         member=Member.objects.get(project=project, user=owner), invitation=Invitation.objects.create(
             project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,
@@ -142,6 +146,24 @@ def make_world(*, text: str = "가을") -> World:
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
         ),
+    )  # fmt: skip
+
+
+def _relay(project: Project, text: str) -> Relay:
+    relay = make_relay(project=project, name=text[:64], host="mail.invalid")
+    RelayCallback.objects.create(relay=relay, topic_arn=f"arn:{text}"[:300], last_error=text[:500], last_error_at=NOW)
+    return relay
+
+
+def _outcomes(project: Project, text: str) -> None:
+    """A suppression list (one of an erased person on it) and a bounce mailbox that can't be read."""
+    for address, key in (("gone@example.com", "gone@example.com"), ("", "#" + "0" * 64)):
+        Suppression.objects.create(
+            project=project, address=address, address_key=key, reason="MANUAL", source="CONSOLE", actor=project.created_by, at=NOW
+        )
+    BounceMailbox.objects.create(
+        project=project, host="imap.invalid", user=text[:256], next_look_at=datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC),
+        last_error=text[:500], last_error_at=NOW, folder="INBOX",
     )  # fmt: skip
 
 

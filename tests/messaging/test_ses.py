@@ -24,7 +24,7 @@ QUOTA = {"Max24HourSend": 50_000.0, "MaxSendRate": 14.0, "SentLast24Hours": 10.0
 
 def messages(count: int, sender: str = "shop@example.com") -> list[OutgoingMessage]:
     data = f"From: {sender}\r\nTo: kim@example.org\r\nSubject: x\r\n\r\n본문\r\n".encode()
-    return [OutgoingMessage(n, f"member{n}@example.org", sender, data) for n in range(count)]
+    return [OutgoingMessage(n, f"member{n}@example.org", sender, data, f"b-token{n}") for n in range(count)]
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_each_call_carries_the_message_the_recipient_and_the_endpoint(ses: Calla
     assert call["Destination"] == {"ToAddresses": ["member0@example.org"]}
     assert base64.b64decode(call["Content"]["Raw"]["Data"]) == messages(1)[0].data
     assert call["ConfigurationSetName"] == "c"
-    assert call["EmailTags"] == [{"Name": "pabal-endpoint", "Value": "0"}]
+    assert call["EmailTags"] == [{"Name": "pabal-message", "Value": "b-token0"}]
     assert "FromEmailAddress" not in call
 
 
