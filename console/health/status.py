@@ -24,6 +24,8 @@ from console.health import pulse, wording
 from console.models import Invariant, InvariantCheck
 from core.redis import client
 from endpoints.models import AttributeRemoval, ErasureRequest, FacetDelta
+from messaging.models import BounceMailbox, OutcomeNotice
+from messaging.services import notices as outcome_notices
 from messaging.services import unsubscribe
 from projects.models import Installation
 from segments.models import ExportJob, ImportJob, ImportPiece, JobStatus
@@ -198,6 +200,7 @@ def leases(*, now: datetime.datetime) -> list[LeaseLine]:
         ),
         (_("Imports being undone"), ImportJob.objects.filter(undo=ImportJob.Undo.ASKED)),
         (_("Exports"), ExportJob.objects.exclude(status__in=_AT_REST)),
+        (_("Bounce mailboxes"), BounceMailbox.objects.exclude(lease_until=None)),
         (_("Erasures"), ErasureRequest.objects.filter(state=ErasureRequest.State.RUNNING)),
         (_("Removals of attributes"), AttributeRemoval.objects.filter(state=AttributeRemoval.State.RUNNING)),
         (_("Checks of invariants"), InvariantCheck.objects.filter(asked_at__isnull=False)),
@@ -223,7 +226,7 @@ def _leases_of(name: str, rows: QuerySet[Any], now: datetime.datetime) -> LeaseL
 
 
 def backlogs(*, now: datetime.datetime) -> list[QueueLine]:
-    """What is safe, and not yet where it belongs. One query, two questions to Redis."""
+    """What is safe, and not yet where it belongs. Two queries, two questions to Redis."""
     facets = FacetDelta.objects.aggregate(total=Count("pk"), oldest=Min("created_at"))
     lines = [_waits(_("Facets to be folded"), facets["total"], facets["oldest"], now)]
     try:
@@ -232,7 +235,12 @@ def backlogs(*, now: datetime.datetime) -> list[QueueLine]:
         lines.append(_waits(_("Opens and clicks in Redis"), client().xlen(hits.STREAM), oldest, now))
     except RedisError:
         lines.append(QueueLine(_("Opens and clicks in Redis"), wording.Level.BAD, _("Redis does not answer."), None, None))
-    folders = {_("Opens and clicks in the spool"): hits.spool_folder(), _("Opt-outs in the spool"): unsubscribe.spool_folder()}
+    notices = OutcomeNotice.objects.aggregate(total=Count("pk"), oldest=Min("received_at"))
+    lines.append(_waits(_("What relays told"), notices["total"], notices["oldest"], now))
+    folders = {
+        _("Opens and clicks in the spool"): hits.spool_folder(), _("Opt-outs in the spool"): unsubscribe.spool_folder(),
+        _("What relays told, in the spool"): outcome_notices.spool_folder(),
+    }  # fmt: skip
     return lines + [_spooled(name, folder, now) for name, folder in folders.items()]
 
 
