@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("endpoints", "0011_room_for_changes"),
+        ("endpoints", "0012_user_beside_endpoint"),
     ]
 
     operations = [
