@@ -24,6 +24,8 @@ KINDS = {
     "sender": gettext_lazy("Senders"),
     "domain": gettext_lazy("Domains"),
     "relay": gettext_lazy("Relays"),
+    "mailbox": gettext_lazy("Bounce mailboxes"),
+    "suppression": gettext_lazy("Suppression list"),
     "template": gettext_lazy("Message templates"),
     "image": gettext_lazy("Pictures"),
     "segment": gettext_lazy("Segments"),
