@@ -30,7 +30,7 @@ def zone_choices() -> list[tuple[str, str]]:
 
 def _typed_target(text: str) -> calling.Target:
     """What is typed as something to call, checked. Raises ``forms.ValidationError``."""
-    target = delivery.target_of({"DeliveryUri": text})
+    target = delivery.target_of(text)
     assert target is not None  # it is not empty
     try:
         target.check()
@@ -153,9 +153,8 @@ class CustomForm(StyledForm):
 
 
 def custom_initial(document: dict[str, Any]) -> dict[str, Any]:
-    said = document.get("CustomDeliveryConfiguration", {})
-    data = document.get("MessageConfiguration", {}).get("CustomMessage", {}).get("Data", "")
-    return {"uri": said.get("DeliveryUri", ""), "types": said.get("EndpointTypes") or ["CUSTOM"], "text": data}
+    said = channels.custom_of(document)
+    return {"uri": said.uri, "types": said.types or ("CUSTOM",), "text": said.data}
 
 
 class MessageForm(EmailForm):

@@ -183,7 +183,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
     names = treatments.names(campaign.document)
     finished = [run for run in runs if run.completed_at is not None]
     return Summary(
-        tiles=_tiles_of(campaign, _tiles(targeted, sum(excluded.values()), outcomes, attempted, list(counts.values()))),
+        tiles=_tiles(campaign, targeted, sum(excluded.values()), outcomes, attempted, list(counts.values())),
         funnel=funnel(targeted=targeted, frozen=frozen, excluded=excluded, outcomes=outcomes),
         refused=_refused(ids) if outcomes[Outcome.FAILURE_PERMANENT] or outcomes[Outcome.TRANSIENT_FAILURE] else [],
         targeted=targeted,
@@ -219,19 +219,29 @@ def _rate(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 1) if whole else None
 
 
-_OF_MAILS = frozenset({"opened", "clicked", "unsubscribed"})
-
-
-def _tiles_of(campaign: Campaign, tiles: list[Tile]) -> list[Tile]:
-    """Of a custom channel nothing is known but that the program took somebody."""
-    if not channels.is_custom(campaign.document):
-        return tiles
-    return [tile for tile in tiles if tile.what not in _OF_MAILS and tile.label != _("Delivered")]
-
-
 def _tiles(
-    targeted: int, excluded: int, outcomes: dict[str, int], attempted: int, counts: Sequence[analytics_queries.RunCounts]
+    campaign: Campaign,
+    targeted: int,
+    excluded: int,
+    outcomes: dict[str, int],
+    attempted: int,
+    counts: Sequence[analytics_queries.RunCounts],
 ) -> list[Tile]:
+    sent = outcomes[Outcome.SUCCESS]
+    tiles = [
+        Tile("targeted", _("Targeted"), targeted, None, _("members of the segment when the run was frozen")),
+        Tile("excluded", _("Excluded"), excluded, _rate(excluded, targeted), _("excluded ÷ targeted")),
+        Tile("outcome-SUCCESS", _("Sent"), sent, _rate(sent, targeted - excluded), _("sent ÷ (targeted − excluded)")),
+    ]
+    failed = Tile("failed", _("Failed"), attempted - sent, _rate(attempted - sent, attempted), _("failed ÷ attempted"))
+    if channels.is_custom(campaign.document):  # nothing is known of them but that the program took somebody
+        return [*tiles, failed]
+    delivered, *reactions = _mail_tiles(outcomes, counts)
+    return [*tiles, delivered, failed, *reactions]
+
+
+def _mail_tiles(outcomes: dict[str, int], counts: Sequence[analytics_queries.RunCounts]) -> list[Tile]:
+    """Delivered first, then what people did."""
     sent = outcomes[Outcome.SUCCESS]
     delivered = max(0, sent - sum(count.bounces for count in counts) + outcomes[Outcome.FAILURE_PERMANENT])
     delivered = min(delivered, sent)
@@ -239,11 +249,7 @@ def _tiles(
     unsubscribed = sum(c.unique_unsubscribes for c in counts)
     by_delivered = _("%(what)s ÷ delivered")
     return [
-        Tile("targeted", _("Targeted"), targeted, None, _("members of the segment when the run was frozen")),
-        Tile("excluded", _("Excluded"), excluded, _rate(excluded, targeted), _("excluded ÷ targeted")),
-        Tile("outcome-SUCCESS", _("Sent"), sent, _rate(sent, targeted - excluded), _("sent ÷ (targeted − excluded)")),
         Tile("outcome-SUCCESS", _("Delivered"), delivered, _rate(delivered, sent), _("delivered ÷ sent; a later bounce corrects it")),
-        Tile("failed", _("Failed"), attempted - sent, _rate(attempted - sent, attempted), _("failed ÷ attempted")),
         Tile("opened", _("Opened"), opened, _rate(opened, delivered), by_delivered % {"what": _("people who opened")}),
         Tile("clicked", _("Clicked"), clicked, _rate(clicked, delivered), by_delivered % {"what": _("people who clicked")}),
         Tile(

@@ -178,19 +178,18 @@ def _limits(campaign: Campaign, eligible: int) -> Iterator[Finding]:
 
 
 def _custom(campaign: Campaign) -> Iterator[Finding]:
-    said = campaign.document.get("CustomDeliveryConfiguration", {})
-    target = delivery.target_of(said)
+    said = channels.custom_of(campaign.document)
+    target = delivery.target_of(said.uri)
     if target is None:
         yield _error("no_target", _("Say which address or function is to be called."), "message")
         return
     try:
-        target.check()
+        target.check(by_form=True)  # this is asked on every page, and while a launch holds the campaign
     except Refusal as refused:
         yield _error("target_refused", refused.message, "message")
-    if not said.get("EndpointTypes"):
+    if not said.types:
         yield _error("no_types", _("Choose which endpoints it concerns."), "message")
-    data = campaign.document.get("MessageConfiguration", {}).get("CustomMessage", {}).get("Data", "")
-    if len(data.encode()) > channels.DATA_LIMIT:
+    if len(said.data.encode()) > channels.DATA_LIMIT:
         yield _error("data", _("The data has more than 5 KB."), "message")
     if campaign.project.is_practice:
         text = _(

@@ -47,8 +47,15 @@ class Answer:
 
 
 def check(url: str, *, allow_private: bool = False) -> None:
-    """Raises ``OutboundRefused`` for an address that would not be called as things are."""
+    """Raises ``OutboundRefused`` for an address that would not be called as things are. Asks the name service."""
     _resolved(_parsed(url, allow_private), allow_private)
+
+
+def check_form(url: str, *, allow_private: bool = False) -> None:
+    """Raises ``OutboundRefused`` for what never is an address to be called. Asks nobody, so a name may still turn out to be private."""
+    parsed = _parsed(url, allow_private)
+    if not allow_private and not all(_is_public(one) for one in _numeric(parsed.raw_host.decode())):
+        raise OutboundRefused(_private(parsed))
 
 
 def call(
@@ -113,8 +120,21 @@ def _resolved(parsed: httpx.URL, allow_private: bool) -> list[str]:
         raise OutboundRefused(f"the host {parsed.raw_host.decode()} is not known: {error}") from None
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     if not allow_private and not all(_is_public(one) for one in addresses):
-        raise OutboundRefused(f"the host {parsed.raw_host.decode()} is in a private network")
+        raise OutboundRefused(_private(parsed))
     return addresses
+
+
+def _numeric(host: str) -> list[str]:
+    """The address that a host is written as, in whichever of its forms; none if it is a name."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [str(one[4][0]) for one in found]
+
+
+def _private(parsed: httpx.URL) -> str:
+    return f"the host {parsed.raw_host.decode()} is in a private network"
 
 
 def _is_public(text: str) -> bool:

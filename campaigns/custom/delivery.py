@@ -13,20 +13,19 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from campaigns import channels
 from campaigns.hooks import calling, payload
 from campaigns.hooks.calling import CallFailed, Target
 from campaigns.models import Run
 from endpoints.queries import EndpointRow
 from messaging.delivery import Delivery, DeliveryStatus, OutgoingMessage, TransportDown
 
-_PAUSES = (0.5, 2.0)  # seconds before the second and the third attempt to reach it
 _NOT_TAKEN = (429, 503)  # answers by which it says that it did nothing: those are tried again later
 _WORDS = 200  # characters kept of what went wrong
 
 
-def target_of(configuration: Mapping[str, Any]) -> Target | None:
-    """What ``CustomDeliveryConfiguration`` says to call: a Lambda function's ARN, or an address."""
-    uri = str(configuration.get("DeliveryUri") or "").strip()
+def target_of(uri: str) -> Target | None:
+    """What a ``DeliveryUri`` says to call: a Lambda function's ARN, or an address."""
     if not uri:
         return None
     return Target(url=uri) if "://" in uri else Target(function=uri)
@@ -67,20 +66,16 @@ class CustomTransport:
     def _call(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
         """Raises ``CallFailed`` when nothing of it was begun."""
         body = self._head + b', "Endpoints": {' + b", ".join(message.data for message in messages) + b"}}"
-        for pause in (*_PAUSES, None):
-            try:
-                self._target.call(body)
-            except CallFailed as failed:
-                if failed.was_sent:
-                    status = DeliveryStatus.DEFERRED if failed.status in _NOT_TAKEN else DeliveryStatus.FAILED
-                    code = str(failed.status or "")
-                    return [Delivery(one.endpoint_id, status, code, str(failed)[:_WORDS]) for one in messages]
-                if pause is None:
-                    raise
-                self._wait(pause)
-            else:
-                return [Delivery(one.endpoint_id, DeliveryStatus.SUCCESS) for one in messages]
-        raise AssertionError("unreachable")
+        try:
+            calling.attempts(
+                lambda: self._target.call(body), wait=self._wait, may_repeat=lambda failed: not failed.was_sent
+            )  # fmt: skip
+        except CallFailed as failed:
+            if not failed.was_sent:
+                raise
+            status = DeliveryStatus.DEFERRED if failed.status in _NOT_TAKEN else DeliveryStatus.FAILED
+            return [Delivery(one.endpoint_id, status, str(failed.status or ""), str(failed)[:_WORDS]) for one in messages]
+        return [Delivery(one.endpoint_id, DeliveryStatus.SUCCESS) for one in messages]
 
 
 class PracticeTransport:
@@ -95,14 +90,14 @@ class PracticeTransport:
 
 def transport_of(run: Run) -> CustomTransport | PracticeTransport:
     """For a run whose content was frozen with a program to call."""
-    target = target_of(run.content["Custom"])
+    custom = channels.custom_of_parts(run.content["Custom"], run.content["Message"])
+    target = target_of(custom.uri)
     assert target is not None  # the freeze has asked
     if run.project.is_practice:
         return PracticeTransport()
-    return CustomTransport(target=target, head=payload.head(run=run) | said(run.content["Message"]))
+    return CustomTransport(target=target, head=payload.head(run=run) | said(custom.data))
 
 
-def said(message: Mapping[str, Any]) -> dict[str, Any]:
+def said(data: str) -> dict[str, Any]:
     """The message as a call says it (reference, section 6.4)."""
-    data = message.get("Data", "")
     return {"Message": {"Data": data}, "Data": data}

@@ -55,8 +55,8 @@ class Target:
             raise CallFailed(f"the answer was {answer.status}", was_sent=True, status=answer.status)
         return answer.body
 
-    def check(self) -> None:
-        """Raises ``TargetRefused`` when it can't be called as things are."""
+    def check(self, *, by_form: bool = False) -> None:
+        """Raises ``TargetRefused`` when it can't be called as things are. ``by_form``: without asking the name service."""
         if self.function:
             if not functions.is_allowed(self.function):
                 raise TargetRefused(
@@ -64,21 +64,28 @@ class Target:
                     % {"name": self.function}
                 )
             return
+        asked = outbound.check_form if by_form else outbound.check
         try:
-            outbound.check(self.url, allow_private=settings.HOOK_PRIVATE_HOSTS)
+            asked(self.url, allow_private=settings.HOOK_PRIVATE_HOSTS)
         except outbound.OutboundRefused as refused:
             raise TargetRefused(_("%(url)s can't be called: %(reason)s.") % {"url": self.url[:200], "reason": refused}) from None
 
 
-def attempts(once: Callable[[], bytes], *, wait: Callable[[float], None], may_go_on: Callable[[], bool]) -> bytes:
-    """Up to three calls. Raises the last ``CallFailed``, or ``Stopped``."""
+def attempts(
+    once: Callable[[], bytes],
+    *,
+    wait: Callable[[float], None],
+    may_go_on: Callable[[], bool] = lambda: True,
+    may_repeat: Callable[[CallFailed], bool] = lambda _failed: True,
+) -> bytes:
+    """Up to three calls, as long as the one before ``may_repeat``. Raises the last ``CallFailed``, or ``Stopped``."""
     for pause in (*_PAUSES, None):
         if not may_go_on():
             raise Stopped
         try:
             return once()
-        except CallFailed:
-            if pause is None:
+        except CallFailed as failed:
+            if pause is None or not may_repeat(failed):
                 raise
             wait(pause)
     raise AssertionError("unreachable")

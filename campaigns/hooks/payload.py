@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.models import Run
+from campaigns.models import Campaign, Run
 from endpoints.queries import EndpointRow
+from projects.models import Project
 
 # What an answer may change: what templates read. Never whom it goes to, nor whether that person wants it.
 _ENRICHED = ("Attributes", "Metrics", "Demographic", "Location", "User")
@@ -26,12 +28,17 @@ def request(*, run: Run, rows: Sequence[EndpointRow], own: Mapping[str, Any]) ->
 
 def head(*, run: Run) -> dict[str, Any]:
     """Which run a call is about."""
+    return about(project=run.project, campaign=run.campaign, treatment=run.treatment, activity=run.public_id, due_at=run.due_at)
+
+
+def about(*, project: Project, campaign: Campaign, treatment: int, activity: str, due_at: datetime.datetime) -> dict[str, Any]:
+    """The same of a call that belongs to no run."""
     return {
-        "ApplicationId": run.project.public_id,
-        "CampaignId": run.campaign.public_id,
-        "TreatmentId": str(run.treatment),
-        "ActivityId": run.public_id,
-        "ScheduledTime": run.due_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "ApplicationId": project.public_id,
+        "CampaignId": campaign.public_id,
+        "TreatmentId": str(treatment),
+        "ActivityId": activity,
+        "ScheduledTime": due_at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
     }
 
 

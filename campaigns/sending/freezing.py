@@ -109,7 +109,7 @@ def _without_elsewhere(run: Run, frozen: Frozen, document: dict[str, Any]) -> Fr
 def _check_message(run: Run, document: dict[str, Any]) -> None:
     """A message that can't be sent fails the run before anybody is sent anything."""
     if channels.is_custom(document):
-        target = delivery.target_of(document.get("CustomDeliveryConfiguration", {}))
+        target = delivery.target_of(channels.custom_of(document).uri)
         if target is None:
             raise Refusal(_("Say which address or function is to be called."))
         target.check()

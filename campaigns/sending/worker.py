@@ -104,6 +104,11 @@ def _has_its_worker(run: Run, now: datetime.datetime) -> bool:
     return run.is_slow and Slice.objects.filter(run=run, state=Slice.State.OPEN, lease_until__gt=now).exists()
 
 
+def _may_be_suppressed(row: EndpointRow) -> bool:
+    """The list is one of mailboxes: an endpoint of another channel may have the same text as its address."""
+    return bool(row.address_key) and row.document.get("ChannelType") == "EMAIL"
+
+
 def next_batch(*, sent: int, seconds: float) -> int:
     """How many messages to send between two commits, after ``sent`` of them took ``seconds``."""
     return max(_SMALLEST_BATCH, min(SMALL_BATCH, int(_BATCH_SECONDS * sent / max(seconds, 1e-6))))
@@ -197,11 +202,11 @@ class _Worker:
                 return
 
     def _rows(self, held: slices.HeldSlice, ids: Sequence[int]) -> tuple[dict[int, EndpointRow], set[str]]:
-        """The endpoints, and those of their address keys that are on a suppression list."""
+        """The endpoints, and the address keys of e-mail among them that are on a suppression list."""
         while True:
             try:
                 rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
-                return rows, self._suppression.among({row.address_key for row in rows.values() if row.address_key})
+                return rows, self._suppression.among({row.address_key for row in rows.values() if _may_be_suppressed(row)})
             except (DatabaseError, InterfaceError) as error:
                 if not is_away(error):
                     raise
@@ -299,7 +304,7 @@ class _Worker:
                 results.add(Outcome.FAILURE, [endpoint_id])  # deleted since the freeze
             elif row.is_opted_out:
                 results.add(Outcome.OPT_OUT, [endpoint_id])
-            elif row.address_key in suppressed:
+            elif _may_be_suppressed(row) and row.address_key in suppressed:
                 results.add(Outcome.SUPPRESSED, [endpoint_id])
             elif isinstance(asked := row if self._hook is None else self._hook.judged(row), Outcome):
                 results.add(asked, [endpoint_id])

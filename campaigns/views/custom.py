@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns import channels, forms, review
-from campaigns.custom import delivery
 from campaigns.models import Campaign
 from campaigns.services import test_call
-from campaigns.views import step_page
+from campaigns.views import reviewing, step_page
 from campaigns.views import treatments as treatment_pages
 from campaigns.views.access import campaign_or_404
 from core import clock
@@ -23,7 +22,6 @@ from core.errors import Refusal
 from endpoints.queries import EndpointRow, endpoint_rows
 from projects.access import Access
 from projects.models import Role
-from segments import evaluation
 
 
 def edit_custom(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
@@ -34,10 +32,10 @@ def edit_custom(request: HttpRequest, access: Access, campaign: Campaign) -> Htt
         if refused is None:
             return step_page.go_on(request, campaign, "message")
         said = refused
-    is_saved = bool(delivery.target_of(campaign.document.get("CustomDeliveryConfiguration", {})))
+    is_saved = bool(channels.custom_of(campaign.document).uri)
     findings = review.message_findings(campaign=campaign) if is_saved else []
     member = _member(campaign)
-    example = test_call.request(campaign=campaign, row=member) if member and is_saved else None
+    example = test_call.request(campaign=campaign, row=member, now=clock.now()) if member and is_saved else None
     shown = json.dumps(example, ensure_ascii=False, indent=2) if example else ""
     context: dict[str, Any] = {
         "form": form,
@@ -69,13 +67,8 @@ def call_test(request: HttpRequest, project_id: str, campaign_id: str) -> HttpRe
 
 
 def _member(campaign: Campaign) -> EndpointRow | None:
-    if not campaign.document.get("SegmentId"):
-        return None
-    try:
-        audience = evaluation.evaluate_segment(
-            project_id=campaign.project_id, segment_id=campaign.document["SegmentId"], now=clock.now()
-        )
-    except Refusal:
+    audience = reviewing.audience(campaign)
+    if audience is None:
         return None
     rows = endpoint_rows(project_id=campaign.project_id, ids=audience.after(endpoint_id=0, limit=100))
     types = channels.endpoint_types(campaign.document)

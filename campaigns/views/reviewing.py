@@ -6,14 +6,16 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from campaigns import approval, channels, checklist, forms, limits, review, schedule, template_use, wording
+from campaigns import approval, channels, checklist, limits, review, schedule, template_use, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.views import treatments as treatment_pages
 from core import clock
+from core.audience import Audience
 from core.errors import Refusal
 from messaging.rendering import MessageContent
 from projects.access import Access
+from segments import evaluation
 from segments import queries as segment_queries
 from segments import wording as segment_wording
 from segments.models import Segment
@@ -35,7 +37,7 @@ def review_context(
         "counts": counted,
         "segment": segment,
         "content": _reviewed_content(campaign),
-        "custom": forms.custom_initial(campaign.document) if is_custom else None,
+        "custom": channels.custom_of(campaign.document) if is_custom else None,
         "template": template_use.chosen_template(campaign.document),
         "treatments": treatment_pages.review_lines(said_by),
         "winner": treatment_pages.winner_sentence(campaign),
@@ -74,6 +76,18 @@ def counts(campaign: Campaign) -> segment_queries.Counts | None:
         types = channels.endpoint_types(campaign.document)
         return segment_queries.segment_counts(project=campaign.project, segment=segment, now=clock.now(), channels=types)
     except (Segment.DoesNotExist, Refusal):
+        return None
+
+
+def audience(campaign: Campaign) -> Audience | None:
+    """The segment's members as it stands; None without one, or when it can't be evaluated."""
+    if not campaign.document.get("SegmentId"):
+        return None
+    try:
+        return evaluation.evaluate_segment(
+            project_id=campaign.project_id, segment_id=campaign.document["SegmentId"], now=clock.now()
+        )  # fmt: skip
+    except Refusal:
         return None
 
 

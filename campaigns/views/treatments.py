@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from campaigns import channels, forms, parts, review, schedule, template_use, treatments, wording
+from campaigns import channels, parts, review, schedule, template_use, treatments, wording
 from campaigns.forms import TreatmentsForm
 from campaigns.models import Campaign, WinnerTest
 from campaigns.sending.message import content_of
@@ -126,7 +126,7 @@ def review_lines(campaign: Campaign) -> list[ReviewLine]:
             sentence = wording.sentence(_plan(campaign, document))
         except schedule.ScheduleRefused as error:
             refusal = error.message
-        called = forms.custom_initial(document)["uri"] if channels.is_custom(document) else ""
+        called = channels.custom_of(document).uri if channels.is_custom(document) else ""
         found.append(ReviewLine(tab, content, sentence, refusal, called))
     return found
 

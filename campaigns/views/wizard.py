@@ -32,7 +32,7 @@ from messaging.rendering import render as render_message
 from messaging.views.mail_policy import mail_policy
 from projects.access import Access, project_or_404
 from projects.models import Role
-from segments import builder, evaluation
+from segments import builder
 from segments import queries as segment_queries
 from segments.services.segments import SegmentChanged
 
@@ -203,13 +203,8 @@ def _message_findings(campaign: Campaign, typed: parts.Part | None) -> list[revi
 
 def _member(request: HttpRequest, campaign: Campaign) -> EndpointRow | None:
     """A real member for the preview: the one that is searched for (``?member=``), else the ``?at=``-th of the segment."""
-    if not campaign.document.get("SegmentId"):
-        return None
-    try:
-        audience = evaluation.evaluate_segment(
-            project_id=campaign.project_id, segment_id=campaign.document["SegmentId"], now=clock.now()
-        )
-    except Refusal:
+    audience = reviewing.audience(campaign)
+    if audience is None:
         return None
     after = keyset.position(request.GET.get("after", "")) or 0
     ids = audience.after(endpoint_id=after, limit=1) or audience.after(endpoint_id=0, limit=1)

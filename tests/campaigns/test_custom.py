@@ -14,13 +14,15 @@ from django.urls import reverse
 
 from analytics.models import Event, EventKind
 from campaigns import review
-from campaigns.custom import delivery
+from campaigns.hooks import calling
 from campaigns.models import Campaign, CampaignState, ExclusionReason, Outcome, Run, RunExclusion, RunState, Slice, SliceOutcome
 from campaigns.sending import freezing, slices, worker
 from campaigns.services import launch, occurrences
+from core import outbound
 from core.audience import Audience
 from endpoints.models import Endpoint, OptOut, OptOutEntry
 from endpoints.services.opt_out import set_opt_out
+from messaging.services import suppressions
 from projects.models import Project, Role
 from tests.campaigns.test_sending import NOW, Clock
 from tests.console.world import logged_in
@@ -56,7 +58,7 @@ def program() -> Program:
 @pytest.fixture
 def address(program: Program, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     settings.HOOK_PRIVATE_HOSTS = True
-    monkeypatch.setattr(delivery, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(calling, "_PAUSES", (0.0, 0.0))
     with serving(program) as found:
         yield found + "/take"
 
@@ -206,6 +208,30 @@ def test_who_opts_out_after_the_freeze_is_in_no_call(project: Project, program: 
     assert outcomes() == {"SUCCESS": 2, "OPT_OUT": 1}
 
 
+def test_a_list_of_mailboxes_says_nothing_about_other_endpoints(project: Project, program: Program, address: str) -> None:
+    clock = Clock()
+    named = make_endpoint(project=project, channel_type="CUSTOM", address="kim@example.com")
+    run = frozen(draft(project, address, [named]), clock)
+    suppressions.add(project=project, actor=make_user(), lines=["kim@example.com"], now=clock())
+
+    send(run, clock)
+
+    assert named.endpoint_id in program.asked
+    assert outcomes() == {"SUCCESS": 1}
+
+
+def test_neither_a_review_nor_a_launch_asks_the_name_service(
+    project: Project, program: Program, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_given: Any, **_more: Any) -> list[str]:
+        raise AssertionError("the name service was asked")
+
+    campaign = draft(project, address, members(project, 1))
+    monkeypatch.setattr(outbound, "_resolved", asked)
+    assert "target_refused" not in {finding.code for finding in review.findings(campaign=campaign, now=NOW)}
+    launch.launch_campaign(campaign=campaign, actor=None, now=NOW)
+
+
 @pytest.mark.parametrize("moment", ["intend", "finish"])
 def test_a_worker_that_dies_leaves_at_most_its_small_batch_in_doubt(
     project: Project, program: Program, address: str, moment: str, monkeypatch: pytest.MonkeyPatch
@@ -249,7 +275,8 @@ def test_in_practice_no_program_is_called(project: Project, program: Program, ad
 
 
 @pytest.mark.parametrize(
-    ("uri", "code"), [("", "no_target"), ("http://127.0.0.1/", "target_refused"), ("ftp://example.com/", "target_refused"),
+    ("uri", "code"), [("", "no_target"), ("http://127.0.0.1/", "target_refused"), ("https://127.1/", "target_refused"),
+                      ("ftp://example.com/", "target_refused"),
                       ("arn:aws:lambda:ap-northeast-2:1:function:x", "target_refused")]
 )  # fmt: skip
 def test_what_can_not_be_called_can_not_be_launched(project: Project, uri: str, code: str) -> None:
