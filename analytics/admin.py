@@ -8,7 +8,17 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from analytics import signing_keys
-from analytics.models import Counter, ErasedEndpoint, Reach, ReachAddition, SigningKey, StreamPosition
+from analytics.models import (
+    Counter,
+    ErasedEndpoint,
+    EventType,
+    Horizon,
+    Reach,
+    ReachAddition,
+    SigningKey,
+    SmsCounter,
+    StreamPosition,
+)  # fmt: skip
 from core.operators import OperatorAdmin
 
 
@@ -18,6 +28,25 @@ class CounterAdmin(OperatorAdmin):
     list_filter = ("kind", "hit_class")
     search_fields = ("=run_id", "=source_id")
     search_help_text = _("Number of a run or a campaign")
+
+
+@admin.register(SmsCounter)
+class SmsCounterAdmin(OperatorAdmin):
+    list_display = ("hour", "project_id", "source_id", "run_id", "kind", "country", "status", "messages", "parts", "millicents")
+    list_filter = ("kind", "country")
+    search_fields = ("=run_id", "=source_id")
+    search_help_text = _("Number of a run or a campaign")
+
+
+@admin.register(EventType)
+class EventTypeAdmin(OperatorAdmin):
+    list_display = ("name", "project_id", "number", "made_at")
+    search_fields = ("name",)
+
+
+@admin.register(Horizon)
+class HorizonAdmin(OperatorAdmin):
+    list_display = ("settled", "probed", "probed_xid")
 
 
 @admin.register(Reach)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,3 +45,20 @@ class EventBlock:
     data: dict[str, Any] | None = None
     hit_class: int = 0
     link_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """What an event of a text message tells of it beside the rest. ``millicents``: thousandths of a US cent, of all its parts."""
+
+    country: str
+    status: str
+    parts: int
+    millicents: int
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Sms:
+        return cls(
+            country=str(data.get("country") or "")[:2].upper(), status=str(data.get("status") or "")[:60],
+            parts=int(data.get("parts") or 1), millicents=round(float(data.get("millicents") or 0)),
+        )  # fmt: skip

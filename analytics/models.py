@@ -12,9 +12,19 @@ from core.audience import AudienceField
 
 
 class EventKind(models.IntegerChoices):
-    """Stored as a small number; the label is the event type of Pinpoint's stream."""
+    """Stored as a small number; the label is the event type of Pinpoint's stream (reference, section 9.1).
+
+    Types that a project's own programs send have numbers of the project from ``FIRST_CUSTOM_KIND`` on (``EventType``).
+    """
 
     CAMPAIGN_SEND = 1, "_campaign.send"
+    CAMPAIGN_OPENED_NOTIFICATION = 2, "_campaign.opened_notification"
+    CAMPAIGN_RECEIVED_FOREGROUND = 3, "_campaign.received_foreground"
+    CAMPAIGN_RECEIVED_BACKGROUND = 4, "_campaign.received_background"
+    JOURNEY_SEND = 5, "_journey.send"
+    JOURNEY_OPENED_NOTIFICATION = 6, "_journey.opened_notification"
+    JOURNEY_RECEIVED_FOREGROUND = 7, "_journey.received_foreground"
+    JOURNEY_RECEIVED_BACKGROUND = 8, "_journey.received_background"
     EMAIL_SEND = 10, "_email.send"
     EMAIL_DELIVERED = 11, "_email.delivered"
     EMAIL_REJECTED = 12, "_email.rejected"
@@ -25,6 +35,26 @@ class EventKind(models.IntegerChoices):
     EMAIL_CLICK = 17, "_email.click"
     EMAIL_UNSUBSCRIBE = 18, "_email.unsubscribe"
     EMAIL_RENDERING_FAILURE = 19, "_email.rendering_failure"
+    SMS_BUFFERED = 20, "_SMS.BUFFERED"
+    SMS_SUCCESS = 21, "_SMS.SUCCESS"
+    SMS_FAILURE = 22, "_SMS.FAILURE"
+    SMS_OPTOUT = 23, "_SMS.OPTOUT"
+    SESSION_START = 30, "_session.start"
+    SESSION_STOP = 31, "_session.stop"
+    SESSION_PAUSE = 32, "_session.pause"
+    SESSION_RESUME = 33, "_session.resume"
+    USERAUTH_SIGN_IN = 34, "_userauth.sign_in"
+    USERAUTH_SIGN_UP = 35, "_userauth.sign_up"
+    USERAUTH_AUTH_FAIL = 36, "_userauth.auth_fail"
+    MONETIZATION_PURCHASE = 37, "_monetization.purchase"
+
+
+FIRST_CUSTOM_KIND = 1_000
+
+
+def kind_label(kind: int) -> str:
+    """The type's name; of a project's own types only its number (``analytics.event_types`` has their names)."""
+    return str(EventKind(kind).label) if kind < FIRST_CUSTOM_KIND else f"custom {kind}"
 
 
 class HitClass(models.IntegerChoices):
@@ -48,10 +78,10 @@ class Event(models.Model):
     pk = models.CompositePrimaryKey("occurred_at", "id")
     id = models.UUIDField()  # made where the event happens, so that writing it twice is seen
     occurred_at = models.DateTimeField()
-    received_at = models.DateTimeField(db_default=Now())
+    position = models.BigIntegerField()  # in which order events were written, with gaps; readers: analytics.stream.horizon
     project_id = models.BigIntegerField()
     endpoint_id = models.BigIntegerField()
-    kind = models.SmallIntegerField(choices=EventKind.choices)
+    kind = models.SmallIntegerField()
     hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
     source_kind = models.SmallIntegerField(choices=SourceKind.choices, default=SourceKind.DIRECT)
     source_id = models.BigIntegerField(null=True)  # the campaign's or journey's id
@@ -65,32 +95,39 @@ class Event(models.Model):
         db_table = "analytics_event"
 
     def __str__(self) -> str:
-        return f"{EventKind(self.kind).label} {self.id}"
+        return f"{kind_label(self.kind)} {self.id}"
 
 
 class Counter(models.Model):
-    """How many events of a kind a run has, kept in the transaction that writes the events."""
+    """How many events of a kind there are, by run and hour, kept in the transaction that writes them.
+
+    What no campaign and no journey sent has the source and the run 0.
+    """
 
     project_id = models.BigIntegerField()
     source_kind = models.SmallIntegerField(choices=SourceKind.choices)
     source_id = models.BigIntegerField()
     run_id = models.BigIntegerField()
     treatment = models.SmallIntegerField(default=0)
-    kind = models.SmallIntegerField(choices=EventKind.choices)
+    kind = models.SmallIntegerField()
     hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    link_number = models.IntegerField(default=-1)  # of a click; −1: none
     hour = models.DateTimeField()
     total = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "hit_class", "hour"],
-                name="counter_once",
+                fields=[
+                    "project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "hit_class", "link_number", "hour",
+                ],
+                name="counter_of_link_once",
             )
-        ]
+        ]  # fmt: skip
+        indexes = [models.Index(fields=["project_id", "hour"], name="counter_by_hour")]
 
     def __str__(self) -> str:
-        return f"run {self.run_id} {EventKind(self.kind).label}: {self.total}"
+        return f"run {self.run_id} {kind_label(self.kind)}: {self.total}"
 
 
 class Reach(models.Model):
@@ -101,7 +138,7 @@ class Reach(models.Model):
     source_id = models.BigIntegerField()
     run_id = models.BigIntegerField()
     treatment = models.SmallIntegerField(default=0)
-    kind = models.SmallIntegerField(choices=EventKind.choices)
+    kind = models.SmallIntegerField()
     hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
     link_number = models.IntegerField(default=-1)  # −1: any link
     day = models.DateField()
@@ -119,7 +156,7 @@ class Reach(models.Model):
         ]  # fmt: skip
 
     def __str__(self) -> str:
-        return f"run {self.run_id} {EventKind(self.kind).label} on {self.day}"
+        return f"run {self.run_id} {kind_label(self.kind)} on {self.day}"
 
 
 class ReachAddition(models.Model):
@@ -135,7 +172,7 @@ class ReachAddition(models.Model):
     source_id = models.BigIntegerField()
     run_id = models.BigIntegerField()
     treatment = models.SmallIntegerField(default=0)
-    kind = models.SmallIntegerField(choices=EventKind.choices)
+    kind = models.SmallIntegerField()
     hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
     link_number = models.IntegerField(default=-1)
     day = models.DateField()
@@ -145,7 +182,55 @@ class ReachAddition(models.Model):
         indexes = [models.Index(fields=["project_id", "kind"], name="reach_addition_by_kind")]
 
     def __str__(self) -> str:
-        return f"run {self.run_id} {EventKind(self.kind).label} on {self.day}"
+        return f"run {self.run_id} {kind_label(self.kind)} on {self.day}"
+
+
+class SmsCounter(models.Model):
+    """What text messages cost and where they went: by run, country, state and hour, beside the events."""
+
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    run_id = models.BigIntegerField()
+    treatment = models.SmallIntegerField(default=0)
+    kind = models.SmallIntegerField()
+    country = models.CharField(max_length=2, blank=True)  # ISO 3166-1
+    status = models.CharField(max_length=60, blank=True)  # record_status, e.g. DELIVERED
+    hour = models.DateTimeField()
+    messages = models.BigIntegerField(default=0)
+    parts = models.BigIntegerField(default=0)
+    millicents = models.BigIntegerField(default=0)  # thousandths of a US cent
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "country", "status", "hour",
+                ],
+                name="sms_counter_once",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{kind_label(self.kind)} {self.country} {self.status}: {self.messages}"
+
+
+class EventType(models.Model):
+    """A type of events that a project's own programs send, and the number under which they are stored."""
+
+    project_id = models.BigIntegerField()
+    name = models.CharField(max_length=50)
+    number = models.SmallIntegerField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project_id", "name"], name="event_type_name_once"),
+            models.UniqueConstraint(fields=["project_id", "number"], name="event_type_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ErasedEndpoint(models.Model):
@@ -168,6 +253,18 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return f"key {self.number}"
+
+
+class Horizon(models.Model):
+    """Up to which position every event is visible: nobody who might write one below it is still at it. One row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    settled = models.BigIntegerField(default=0)
+    probed = models.BigIntegerField(default=0)  # becomes settled when all transactions before ``probed_xid`` are over
+    probed_xid = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"settled {self.settled}"
 
 
 class StreamPosition(models.Model):

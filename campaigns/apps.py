@@ -48,7 +48,8 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from campaigns import audited, queries, template_use
+        from analytics import ports as analytics_ports
+        from campaigns import audited, queries, template_use, told
         from campaigns.services import erasing, segment_use
         from endpoints.ports import register_eraser
         from messaging import ports as messaging_ports
@@ -61,6 +62,7 @@ class CampaignsConfig(AppConfig):
         ports.campaign_choices.register("campaigns", _campaign_choices)
         ports.campaign_names.register("campaigns", _campaign_names)
         ports.campaign_links.register("campaigns", queries.campaign_links)
+        analytics_ports.run_facts.register("campaigns", told.run_facts)
         messaging_ports.sent_runs.register("campaigns", _sent_runs)
         messaging_ports.template_users.register("campaigns", template_use.template_users)
         register_eraser("campaigns.Run", erasing.erase_runs)

@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from analytics.ports import EndpointFacts
+
+
+def _endpoint_facts(project_id: int, ids: Collection[int]) -> dict[int, EndpointFacts]:
+    from analytics.ports import EndpointFacts
+    from endpoints.queries import endpoint_rows
+
+    rows = endpoint_rows(project_id=project_id, ids=sorted(ids))
+    return {row.id: EndpointFacts(row.document["Id"], row.address, row.document) for row in rows}
 
 
 class EndpointsConfig(AppConfig):
     name = "endpoints"
 
     def ready(self) -> None:
+        from analytics import ports as analytics_ports
         from endpoints import audited, ports
         from endpoints.services import erasers
         from projects import ports as project_ports
@@ -15,5 +30,6 @@ class EndpointsConfig(AppConfig):
         ports.register_eraser("analytics.Reach", erasers.erase_reach)
         ports.register_eraser("endpoints.FacetChunk", erasers.erase_values)
         ports.register_eraser("analytics.ReachAddition", erasers.erase_reach_additions)
+        analytics_ports.endpoint_facts.register("endpoints", _endpoint_facts)
         project_ports.audit_sentences.register("endpoints", lambda: audited.SENTENCES)
         project_ports.audit_things.register("endpoints", audited.things)

@@ -7,14 +7,14 @@ import datetime
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.db import connection
 from psycopg2.extras import execute_values
 
-from analytics.events import EventBlock, EventRow
+from analytics.events import EventBlock, EventRow, Sms
 from analytics.models import EventKind
 from core.audience import Audience
 from core.sql import Together, bigint_array, execute_again
@@ -38,10 +38,18 @@ _INSERT_NEW = f"""
 """
 
 _COUNT = """
-    INSERT INTO analytics_counter (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, hour, total)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, hour)
+    INSERT INTO analytics_counter (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, hour, total)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, hour)
     DO UPDATE SET total = analytics_counter.total + excluded.total
+"""
+_COUNT_SMS = """
+    INSERT INTO analytics_smscounter AS kept
+           (project_id, source_kind, source_id, run_id, treatment, kind, country, status, hour, messages, parts, millicents)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (project_id, source_kind, source_id, run_id, treatment, kind, country, status, hour)
+    DO UPDATE SET messages = kept.messages + excluded.messages, parts = kept.parts + excluded.parts,
+                  millicents = kept.millicents + excluded.millicents
 """
 _REACH_LOCKED = """
     SELECT id, members FROM analytics_reach
@@ -59,10 +67,16 @@ _REACH_LATER = """
            (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, day, members)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-_ERASED = "SELECT endpoint_id FROM analytics_erasedendpoint WHERE endpoint_id = ANY(%s::bigint[])"
+# The transaction gets its number here, before it takes a position: the horizon of the stream waits for those that have one.
+_ERASED = """
+    SELECT pg_current_xact_id()::text, coalesce(array_agg(endpoint_id), '{}') FROM analytics_erasedendpoint
+     WHERE endpoint_id = ANY(%s::bigint[])
+"""
+# Written beside the set and folded in later (analytics.services.reach): batch after batch of one run, or one person at a time.
 _REACHING = frozenset({EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE})
-# So many, batch by batch, that they are written beside the set and folded in later (analytics.services.reach).
-_REACHING_LATER = frozenset({EventKind.EMAIL_DELIVERED})
+# Whom a run sent to is in its outcomes; a text message that is on its way says nothing yet.
+NOT_REACHING = frozenset({EventKind.CAMPAIGN_SEND, EventKind.JOURNEY_SEND, EventKind.EMAIL_SEND, EventKind.SMS_BUFFERED})
+SMS_KINDS = frozenset({EventKind.SMS_BUFFERED, EventKind.SMS_SUCCESS, EventKind.SMS_FAILURE, EventKind.SMS_OPTOUT})
 ANY_LINK = -1
 
 Fact = tuple[EventRow | EventBlock, Sequence[int]]  # and the endpoints that it is about
@@ -78,7 +92,7 @@ def record_events(
 ) -> int:
     """Write events in the caller's transaction; returns how many were new.
 
-    Counters move with them (hour in UTC); reach is kept for deliveries, opens, clicks and unsubscribes. ``may_repeat`` tells events that
+    Counters move with them (hour in UTC), and reach. ``may_repeat`` tells events that
     were written before by (occurred_at, id) and counts them once; callers whose own cursor moves in the same transaction
     don't need it (and only they may give ``blocks``). All upserts go in sorted order, so two writers can't deadlock. ``together``
     has statements that wait, and are sent with the counters.
@@ -103,9 +117,10 @@ def record_events(
         facts = [(event, (event.endpoint_id,)) for event in events] + [(block, block.endpoint_ids) for block in blocks]
         together = together or Together()
         _count(together, facts)
+        _count_sms(together, events)
         _reach_later(together, facts)
         together.send()
-        add_reach(cursor, {key: Audience(ids) for key, ids in _reached(facts, _REACHING).items()})
+        add_reach(cursor, {key: Audience(ids) for key, ids in _reached(facts, _at_once).items()})
     return sum(len(ids) for _fact, ids in facts)
 
 
@@ -115,7 +130,7 @@ def _of_the_living(
     """Nothing is written about endpoints whose person was erased."""
     asked = {event.endpoint_id for event in events}.union(*(block.endpoint_ids for block in blocks))
     execute_again(cursor, _ERASED, [bigint_array(asked)], rows=1)
-    erased = {endpoint_id for (endpoint_id,) in cursor.fetchall()}
+    erased = set(cursor.fetchone()[1])
     if not erased:
         return events, blocks
     left = [replace(block, endpoint_ids=[one for one in block.endpoint_ids if one not in erased]) for block in blocks]
@@ -163,28 +178,54 @@ def _escape(text: str) -> str:
 def _count(together: Together, facts: Sequence[Fact]) -> None:
     totals: collections.Counter[tuple[Any, ...]] = collections.Counter()
     for e, ids in facts:
-        if e.source_id is not None and e.run_id is not None:
-            hour = e.occurred_at.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
-            key = (e.project_id, int(e.source_kind), e.source_id, e.run_id, e.treatment, int(e.kind), int(e.hit_class), hour)
-            totals[key] += len(ids)
+        link = ANY_LINK if e.link_number is None else e.link_number
+        totals[(*_source(e), int(e.kind), int(e.hit_class), link, _hour(e.occurred_at))] += len(ids)
     for key in sorted(totals):
         together.execute_again(_COUNT, [*key, totals[key]], rows=1)
 
 
+def _count_sms(together: Together, events: Sequence[EventRow]) -> None:
+    totals: dict[tuple[Any, ...], list[int]] = collections.defaultdict(lambda: [0, 0, 0])
+    for e in events:
+        if e.kind in SMS_KINDS:
+            sms = Sms.of(e.data or {})
+            total = totals[(*_source(e), int(e.kind), sms.country, sms.status, _hour(e.occurred_at))]
+            for place, more in enumerate((1, sms.parts, sms.millicents)):
+                total[place] += more
+    for key in sorted(totals):
+        together.execute_again(_COUNT_SMS, [*key, *totals[key]], rows=1)
+
+
+def _source(e: EventRow | EventBlock) -> tuple[int, int, int, int, int]:
+    """Whose the event is, as counters and reach say it: 0 stands for what nobody's run sent."""
+    return e.project_id, int(e.source_kind), e.source_id or 0, e.run_id or 0, e.treatment
+
+
+def _hour(at: datetime.datetime) -> datetime.datetime:
+    return at.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def _reach_later(together: Together, facts: Sequence[Fact]) -> None:
-    for key, ids in _reached(facts, _REACHING_LATER).items():
+    for key, ids in _reached(facts, _later).items():
         together.execute_again(_REACH_LATER, [*key, bytes(Audience(ids))], rows=1)
 
 
-def _reached(facts: Sequence[Fact], kinds: frozenset[EventKind]) -> dict[ReachKey, set[int]]:
+def _at_once(kind: int) -> bool:
+    return kind in _REACHING
+
+
+def _later(kind: int) -> bool:
+    return kind not in _REACHING and kind not in NOT_REACHING
+
+
+def _reached(facts: Sequence[Fact], is_wanted: Callable[[int], bool]) -> dict[ReachKey, set[int]]:
     reached: dict[ReachKey, set[int]] = collections.defaultdict(set)
     for e, ids in facts:
-        if e.kind not in kinds or e.source_id is None or e.run_id is None:
+        if not is_wanted(e.kind):
             continue
         day = e.occurred_at.astimezone(datetime.UTC).date()
         for link in {ANY_LINK, ANY_LINK if e.link_number is None else e.link_number}:
-            key = (e.project_id, int(e.source_kind), e.source_id, e.run_id, e.treatment, int(e.kind), int(e.hit_class), link, day)
-            reached[key].update(ids)
+            reached[(*_source(e), int(e.kind), int(e.hit_class), link, day)].update(ids)
     return reached
 
 

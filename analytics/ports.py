@@ -1,0 +1,40 @@
+"""What the floors above tell about the ids that events carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.ports import Port
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointFacts:
+    """``document``: the endpoint as Pinpoint's EndpointResponse, as it is now."""
+
+    public_id: str
+    address: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run sent. ``source_id`` and ``activity_id`` are the public ids of the campaign (or journey) and of the run.
+
+    ``subject_of`` renders the subject for an endpoint's document; ``domain`` is that of its Message-IDs.
+    """
+
+    source_id: str
+    activity_id: str
+    channel: str  # EMAIL, CUSTOM, …
+    from_address: str = ""
+    from_header: str = ""
+    domain: str = ""
+    subject_of: Callable[[Mapping[str, Any]], str] = lambda _document: ""
+
+
+# (project id, endpoint ids) → what is known of those that still exist. Endpoints register.
+endpoint_facts: Port[[int, Collection[int]], dict[int, EndpointFacts]] = Port("endpoint_facts")
+# (project id, run ids) → what is known of them. Campaigns (and journeys) register.
+run_facts: Port[[int, Collection[int]], dict[int, RunFacts]] = Port("run_facts")

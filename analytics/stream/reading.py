@@ -1,0 +1,62 @@
+"""A project's events in the order of their positions."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+_SPAN = 50_000  # positions that one statement looks at: they are all projects', so a quiet project skips many
+_COLUMNS = """
+    position, id, occurred_at, endpoint_id, kind, hit_class, source_kind, source_id, run_id, treatment, link_number, data
+"""
+_NEXT = f"""
+    SELECT {_COLUMNS} FROM analytics_event
+     WHERE project_id = %(project)s AND position > %(after)s AND position <= %(until)s ORDER BY position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A row of the event table, of a known project."""
+
+    position: int
+    id: uuid.UUID
+    occurred_at: datetime.datetime
+    endpoint_id: int
+    kind: int
+    hit_class: int
+    source_kind: int
+    source_id: int | None
+    run_id: int | None
+    treatment: int
+    link_number: int | None
+    data: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``until``: what to go on after; every event of the project up to it is among ``events`` or was read before."""
+
+    events: Sequence[StoredEvent]
+    until: int
+
+
+def events_after(*, project_id: int, after: int, settled: int, limit: int) -> Span:
+    """The project's next events after a position, at most ``limit``; ``settled`` is ``horizon.settled_position()``."""
+    until = after
+    found: list[StoredEvent] = []
+    with connection.cursor() as cursor:
+        while until < settled and len(found) < limit:
+            end = min(until + _SPAN, settled)
+            cursor.execute(_NEXT, {"project": project_id, "after": until, "until": end})
+            rows = cursor.fetchmany(limit - len(found) + 1)
+            found += [StoredEvent(*row) for row in rows[: limit - len(found)]]
+            until = end
+            if len(rows) and found and rows[-1][0] > found[-1].position:
+                until = found[-1].position  # there are more in this span
+    return Span(found, until)

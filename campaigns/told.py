@@ -1,0 +1,37 @@
+"""What the event stream says about the runs that events name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from analytics.ports import RunFacts
+from campaigns.channels import Channel
+from campaigns.models import Run
+from campaigns.sending.message import content_of
+from messaging.rendering import MessageContent, compile_content, render
+
+
+def run_facts(project_id: int, ids: Collection[int]) -> dict[int, RunFacts]:
+    runs = Run.objects.filter(project_id=project_id, pk__in=ids).select_related("campaign").defer("audience")
+    return {run.pk: _facts(run) for run in runs}
+
+
+def _facts(run: Run) -> RunFacts:
+    named = {"source_id": run.campaign.public_id, "activity_id": run.public_id}
+    if not run.content or run.content.get("Custom"):
+        return RunFacts(**named, channel=Channel.CUSTOM if run.content else Channel.EMAIL)
+    content = content_of(run.content)
+    subject = compile_content(
+        MessageContent(from_address=content.from_address, subject=content.subject, defaults=content.defaults),
+        allow_unescaped=True,
+    )
+
+    def subject_of(document: Mapping[str, Any]) -> str:
+        return render(subject, document=dict(document)).subject
+
+    return RunFacts(
+        **named, channel=Channel.EMAIL, from_address=content.from_address,
+        from_header=run.content["Message"].get("FromAddress", ""), domain=content.from_address.rpartition("@")[2],
+        subject_of=subject_of,
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Numbers against the events they come from."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics.events import EventBlock, EventRow
+from analytics.models import Counter, EventKind, HitClass, Reach, ReachAddition, SmsCounter, SourceKind
+from analytics.rollups import recount
+from analytics.services.reach import fold_reach
+from analytics.services.record import record_events
+from core.audience import Audience
+from tests.factories.projects import make_project
+
+pytestmark = pytest.mark.django_db
+
+MONTH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+DAY = datetime.date(2026, 11, 1)
+KINDS = [
+    EventKind.EMAIL_SEND,
+    EventKind.EMAIL_OPEN,
+    EventKind.EMAIL_CLICK,
+    EventKind.EMAIL_HARDBOUNCE,
+    EventKind.SESSION_START,
+    1_003,
+]
+SMS = {"country": "kr", "status": "DELIVERED", "parts": 2, "millicents": 1290.4}
+
+
+def row(project_id: int, *, kind: int = EventKind.EMAIL_OPEN, endpoint_id: int = 7, minutes: int = 0, **more: Any) -> EventRow:
+    at = MONTH + datetime.timedelta(minutes=minutes)
+    return EventRow(id=uuid.uuid4(), occurred_at=at, project_id=project_id, endpoint_id=endpoint_id, kind=kind, **more)
+
+
+def of_campaign(**more: Any) -> dict[str, Any]:
+    return {"source_kind": SourceKind.CAMPAIGN, "source_id": 2, "run_id": 3} | more
+
+
+def record(*events: EventRow, blocks: tuple[EventBlock, ...] = ()) -> None:
+    with transaction.atomic():
+        record_events(events=events, blocks=blocks)
+
+
+def wrong(project_id: int) -> list[recount.Difference]:
+    return [one for day in recount.days(project_id=project_id) for one in recount.differences(project_id=project_id, day=day)]
+
+
+events = st.tuples(
+    st.sampled_from(KINDS), st.integers(1, 5), st.integers(0, 30 * 24 * 60), st.sampled_from([-1, None, 0, 3]),
+    st.sampled_from([HitClass.NONE, HitClass.PERSON]), st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(events, max_size=40), st.booleans())
+def test_a_random_months_numbers_are_those_of_its_events(drawn: list[tuple[Any, ...]], folds: bool) -> None:
+    project = make_project()
+    for kind, endpoint_id, minutes, link, hit_class, is_sent in drawn:
+        more: dict[str, Any] = {"link_number": link, "hit_class": hit_class} | (of_campaign() if is_sent else {})
+        record(row(project.pk, kind=kind, endpoint_id=endpoint_id, minutes=minutes, **more))
+    if folds:
+        while fold_reach():
+            pass
+
+    assert wrong(project.pk) == []
+    Counter.objects.filter(project_id=project.pk).update(total=0)
+    Reach.objects.filter(project_id=project.pk).delete()
+    ReachAddition.objects.filter(project_id=project.pk).delete()
+    for day in recount.days(project_id=project.pk):
+        recount.rebuild(project_id=project.pk, day=day, raise_only=True)
+    assert wrong(project.pk) == []
+
+
+def test_a_block_a_text_message_and_an_own_type_are_counted() -> None:
+    project = make_project()
+    block = EventBlock(
+        occurred_at=MONTH, project_id=project.pk, endpoint_ids=[1, 2, 3], kind=EventKind.EMAIL_DELIVERED, **of_campaign()
+    )
+    sms = [row(project.pk, kind=EventKind.SMS_SUCCESS, endpoint_id=one, data=SMS) for one in (8, 9)]
+
+    record(*sms, row(project.pk, kind=1_000), blocks=(block,))
+
+    kept = SmsCounter.objects.get()
+    assert (kept.country, kept.status, kept.messages, kept.parts, kept.millicents) == ("KR", "DELIVERED", 2, 4, 2580)
+    totals = dict(Counter.objects.values_list("kind", "total"))
+    assert totals == {EventKind.EMAIL_DELIVERED: 3, EventKind.SMS_SUCCESS: 2, 1_000: 1}
+    assert wrong(project.pk) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (lambda: Counter.objects.update(total=9), "counter"),
+        (lambda: SmsCounter.objects.update(millicents=1), "sms"),
+        (lambda: Reach.objects.update(members=Audience([1, 2, 3])), "reach"),
+    ],
+)
+def test_a_number_that_is_wrong_is_told_and_set_right(spoil: Any, what: str) -> None:
+    project = make_project()
+    record(row(project.pk, **of_campaign()), row(project.pk, kind=EventKind.SMS_SUCCESS, data=SMS))
+    spoil()
+
+    assert {one.what for one in wrong(project.pk)} == {what}
+    with pytest.raises(CommandError):
+        call_command("rollups", "verify", "--project", project.public_id)
+    call_command("rollups", "rebuild", "--project", project.public_id, "--lower")
+    call_command("rollups", "verify", "--project", project.public_id)
+
+
+def test_numbers_outlive_their_events_unless_one_asks_for_less() -> None:
+    project = make_project()
+    record(row(project.pk, **of_campaign()))
+    Counter.objects.update(total=2)
+
+    call_command("rollups", "rebuild", "--project", project.public_id)
+    assert Counter.objects.get().total == 2
+    call_command("rollups", "rebuild", "--project", project.public_id, "--lower")
+    assert Counter.objects.get().total == 1
