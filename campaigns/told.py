@@ -18,9 +18,9 @@ def run_facts(project_id: int, ids: Collection[int]) -> dict[int, RunFacts]:
 
 
 def _facts(run: Run) -> RunFacts:
-    named = {"source_id": run.campaign.public_id, "activity_id": run.public_id}
     if not run.content or run.content.get("Custom"):
-        return RunFacts(**named, channel=Channel.CUSTOM if run.content else Channel.EMAIL)
+        channel = Channel.CUSTOM if run.content else Channel.EMAIL
+        return RunFacts(source_id=run.campaign.public_id, activity_id=run.public_id, channel=channel)
     content = content_of(run.content)
     subject = compile_content(
         MessageContent(from_address=content.from_address, subject=content.subject, defaults=content.defaults),
@@ -31,7 +31,7 @@ def _facts(run: Run) -> RunFacts:
         return render(subject, document=dict(document)).subject
 
     return RunFacts(
-        **named, channel=Channel.EMAIL, from_address=content.from_address,
+        source_id=run.campaign.public_id, activity_id=run.public_id, channel=Channel.EMAIL, from_address=content.from_address,
         from_header=run.content["Message"].get("FromAddress", ""), domain=content.from_address.rpartition("@")[2],
         subject_of=subject_of,
     )  # fmt: skip
