@@ -46,7 +46,7 @@ class EventTypeAdmin(OperatorAdmin):
 
 @admin.register(Horizon)
 class HorizonAdmin(OperatorAdmin):
-    list_display = ("settled", "probed", "probed_xid")
+    list_display = ("settled", "probed", "writers")
 
 
 @admin.register(Reach)

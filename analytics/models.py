@@ -260,8 +260,8 @@ class Horizon(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     settled = models.BigIntegerField(default=0)
-    probed = models.BigIntegerField(default=0)  # becomes settled when all transactions before ``probed_xid`` are over
-    probed_xid = models.BigIntegerField(default=0)
+    probed = models.BigIntegerField(default=0)  # becomes settled when all of ``writers`` are over
+    writers = models.JSONField(default=list)  # the transactions that were writing events then
 
     def __str__(self) -> str:
         return f"settled {self.settled}"

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("settled", models.BigIntegerField(default=0)),
                 ("probed", models.BigIntegerField(default=0)),
-                ("probed_xid", models.BigIntegerField(default=0)),
+                ("writers", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(

@@ -16,6 +16,7 @@ from psycopg2.extras import execute_values
 
 from analytics.events import EventBlock, EventRow, Sms
 from analytics.models import EventKind
+from analytics.stream.horizon import WRITING
 from core.audience import Audience
 from core.sql import Together, bigint_array, execute_again
 
@@ -67,9 +68,9 @@ _REACH_LATER = """
            (project_id, source_kind, source_id, run_id, treatment, kind, hit_class, link_number, day, members)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-# The transaction gets its number here, before it takes a position: the horizon of the stream waits for those that have one.
-_ERASED = """
-    SELECT pg_current_xact_id()::text, coalesce(array_agg(endpoint_id), '{}') FROM analytics_erasedendpoint
+# The lock is held before the transaction takes a position: the horizon of the stream waits for those who hold it.
+_ERASED = f"""
+    SELECT pg_advisory_xact_lock_shared({WRITING})::text, coalesce(array_agg(endpoint_id), '{{}}') FROM analytics_erasedendpoint
      WHERE endpoint_id = ANY(%s::bigint[])
 """
 # Written beside the set and folded in later (analytics.services.reach): batch after batch of one run, or one person at a time.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import connection
 
 _SPAN = 50_000  # positions that one statement looks at: they are all projects', so a quiet project skips many
@@ -55,8 +56,13 @@ def events_after(*, project_id: int, after: int, settled: int, limit: int) -> Sp
             end = min(until + _SPAN, settled)
             cursor.execute(_NEXT, {"project": project_id, "after": until, "until": end})
             rows = cursor.fetchmany(limit - len(found) + 1)
-            found += [StoredEvent(*row) for row in rows[: limit - len(found)]]
+            found += [_event(row) for row in rows[: limit - len(found)]]
             until = end
             if len(rows) and found and rows[-1][0] > found[-1].position:
                 until = found[-1].position  # there are more in this span
     return Span(found, until)
+
+
+def _event(row: tuple[Any, ...]) -> StoredEvent:
+    *fields, data = row
+    return StoredEvent(*fields, data=orjson.loads(data) if data is not None else None)  # Django leaves JSON of raw SQL as text
