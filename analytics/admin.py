@@ -15,6 +15,7 @@ from analytics.models import (
     Horizon,
     Reach,
     ReachAddition,
+    SendCounter,
     SigningKey,
     SmsCounter,
     StreamPosition,
@@ -34,6 +35,14 @@ class CounterAdmin(OperatorAdmin):
 class SmsCounterAdmin(OperatorAdmin):
     list_display = ("hour", "project_id", "source_id", "run_id", "kind", "country", "status", "messages", "parts", "millicents")
     list_filter = ("kind", "country")
+    search_fields = ("=run_id", "=source_id")
+    search_help_text = _("Number of a run or a campaign")
+
+
+@admin.register(SendCounter)
+class SendCounterAdmin(OperatorAdmin):
+    list_display = ("hour", "project_id", "source_id", "run_id", "kind", "channel", "status", "total")
+    list_filter = ("channel", "status")
     search_fields = ("=run_id", "=source_id")
     search_help_text = _("Number of a run or a campaign")
 

@@ -62,3 +62,15 @@ class Sms:
             country=str(data.get("country") or "")[:2].upper(), status=str(data.get("status") or "")[:60],
             parts=int(data.get("parts") or 1), millicents=round(float(data.get("millicents") or 0)),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """What ``_campaign.send`` and ``_journey.send`` tell beside the rest. ``channel``: Pinpoint's delivery_type; unsaid it is EMAIL."""
+
+    channel: str
+    status: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Send:
+        return cls(channel=str(data.get("channel") or "EMAIL")[:30], status=str(data.get("status") or "")[:60])

@@ -215,6 +215,32 @@ class SmsCounter(models.Model):
         return f"{kind_label(self.kind)} {self.country} {self.status}: {self.messages}"
 
 
+class SendCounter(models.Model):
+    """How a run's attempts ended: by channel, status and hour, beside the events ``_campaign.send`` and ``_journey.send``."""
+
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    run_id = models.BigIntegerField()
+    treatment = models.SmallIntegerField(default=0)
+    kind = models.SmallIntegerField()
+    channel = models.CharField(max_length=30)  # Pinpoint's delivery_type
+    status = models.CharField(max_length=60)
+    hour = models.DateTimeField()
+    total = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "channel", "status", "hour"],
+                name="send_counter_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{kind_label(self.kind)} {self.channel} {self.status}: {self.total}"
+
+
 class EventType(models.Model):
     """A type of events that a project's own programs send, and the number under which they are stored."""
 

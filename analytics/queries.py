@@ -84,9 +84,9 @@ def _counts(total: dict[int, int], unique: dict[int, Audience]) -> RunCounts:
 def reach(
     *, project_id: int, run_ids: Sequence[int], kind: EventKind, link_number: int = -1, classes: Iterable[HitClass] = COUNTED
 ) -> Audience:
-    """The endpoints that did it in any of these runs (link −1: any link)."""
-    rows = _reach_rows(project_id, run_ids, classes, link_number).filter(kind=kind)
-    return Audience.union(row.members for row in rows)
+    """The endpoints that did it, or had it done to them, in any of these runs (link −1: any link). One statement."""
+    narrow = Q(project_id=project_id, run_id__in=run_ids, kind=kind, link_number=link_number)
+    return _united(narrow & Q(hit_class__in=[HitClass.NONE, *classes]))
 
 
 def did(
@@ -105,6 +105,11 @@ def did(
         narrow &= Q(source_kind=SourceKind.CAMPAIGN, source_id=campaign_id)
     if since is not None:
         narrow &= Q(day__gte=since)
+    return _united(narrow)
+
+
+def _united(narrow: Q) -> Audience:
+    """The sets together with what waits to be folded into them, in one statement, so that none is missed or doubled meanwhile."""
     kept = Reach.objects.filter(narrow).values_list("members", flat=True)
     waiting = ReachAddition.objects.filter(narrow).values_list("members", flat=True)
     return Audience.union(cast(Iterable[Audience], kept.union(waiting, all=True)))

@@ -39,7 +39,13 @@ from segments.models import Segment
 from segments.ports import SegmentPin, SegmentUser
 
 _FROZEN = ("frozen", "waiting")
-_REACHED = {"opened": EventKind.EMAIL_OPEN, "clicked": EventKind.EMAIL_CLICK, "unsubscribed": EventKind.EMAIL_UNSUBSCRIBE}
+_REACHED = {
+    "opened": (EventKind.EMAIL_OPEN,),
+    "clicked": (EventKind.EMAIL_CLICK,),
+    "unsubscribed": (EventKind.EMAIL_UNSUBSCRIBE,),
+    "bounced": (EventKind.EMAIL_HARDBOUNCE, EventKind.EMAIL_SOFTBOUNCE),
+    "complained": (EventKind.EMAIL_COMPLAINT,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +249,9 @@ def _tiles(
 def _mail_tiles(outcomes: dict[str, int], counts: Sequence[analytics_queries.RunCounts]) -> list[Tile]:
     """Delivered first, then what people did."""
     sent = outcomes[Outcome.SUCCESS]
-    delivered = max(0, sent - sum(count.bounces for count in counts) + outcomes[Outcome.FAILURE_PERMANENT])
-    delivered = min(delivered, sent)
+    tried, bounced = sum(count.sent for count in counts), sum(count.bounces for count in counts)
+    delivered = min(max(0, tried - bounced), sent)
+    complained = sum(count.complaints for count in counts)
     opened, clicked = sum(c.unique_opens for c in counts), sum(c.unique_clicks for c in counts)
     unsubscribed = sum(c.unique_unsubscribes for c in counts)
     by_delivered = _("%(what)s ÷ delivered")
@@ -256,6 +263,8 @@ def _mail_tiles(outcomes: dict[str, int], counts: Sequence[analytics_queries.Run
             "unsubscribed", _("Unsubscribed"), unsubscribed, _rate(unsubscribed, delivered),
             by_delivered % {"what": _("people who unsubscribed")},
         ),
+        Tile("bounced", _("Bounced"), bounced, _rate(bounced, tried), _("bounced ÷ (sent + refused)")),
+        Tile("complained", _("Complaints"), complained, _rate(complained, delivered), by_delivered % {"what": _("complaints")}),
     ]  # fmt: skip
 
 
@@ -284,8 +293,14 @@ def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | No
         everyone = [run.audience for run in campaign.runs.only("audience") if run.audience is not None]
         return _("Targeted"), Audience.union([*everyone, *(row.members for row in exclusions.only("members"))])
     if what in _REACHED:
-        labels = {"opened": _("Opened"), "clicked": _("Clicked"), "unsubscribed": _("Unsubscribed")}
-        return labels[what], analytics_queries.reach(project_id=campaign.project_id, run_ids=list(runs), kind=_REACHED[what])
+        labels = {
+            "opened": _("Opened"), "clicked": _("Clicked"), "unsubscribed": _("Unsubscribed"), "bounced": _("Bounced"),
+            "complained": _("Complaints"),
+        }  # fmt: skip
+        run_ids = list(runs)
+        return labels[what], Audience.union(
+            analytics_queries.reach(project_id=campaign.project_id, run_ids=run_ids, kind=kind) for kind in _REACHED[what]
+        )
     return None
 
 

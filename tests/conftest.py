@@ -68,6 +68,14 @@ def data() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _language_of_the_installation(settings: Any) -> None:
+    """A page that was asked for in Korean leaves its thread in Korean."""
+    from django.utils import translation
+
+    translation.activate(settings.LANGUAGE_CODE)
+
+
+@pytest.fixture(autouse=True)
 def _empty_event_table(request: pytest.FixtureRequest) -> Iterator[None]:
     """Django's flush knows managed tables only."""
     yield

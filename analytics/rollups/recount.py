@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
-from analytics.models import Counter, Reach, ReachAddition, SmsCounter
-from analytics.services.record import NOT_REACHING, SMS_KINDS
+from analytics.models import Counter, Reach, ReachAddition, SendCounter, SmsCounter
+from analytics.services.record import NOT_REACHING, SEND_KINDS, SMS_KINDS
 from core.audience import Audience
 
 _SOURCE = "source_kind, coalesce(source_id, 0), coalesce(run_id, 0), treatment, kind"
@@ -28,6 +28,11 @@ _SMS = f"""
     SELECT {_SOURCE}, upper(left(coalesce(data->>'country', ''), 2)), left(coalesce(data->>'status', ''), 60), {_HOUR},
            count(*), sum(coalesce((data->>'parts')::int, 1)), sum(round(coalesce((data->>'millicents')::numeric, 0)))
       {_OF_DAY} AND kind = ANY(%(sms)s) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+"""
+_SENDS = f"""
+    SELECT {_SOURCE}, left(coalesce(nullif(data->>'channel', ''), 'EMAIL'), 30), left(coalesce(data->>'status', ''), 60), {_HOUR},
+           count(*)
+      {_OF_DAY} AND kind = ANY(%(sends)s) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 _REACH = f"""
     SELECT {_SOURCE}, hit_class, -1, array_agg(DISTINCT endpoint_id) {_OF_DAY} AND kind <> ALL(%(none)s) GROUP BY 1, 2, 3, 4, 5, 6
@@ -43,15 +48,19 @@ _DAYS = """
 _KEY = ("source_kind", "source_id", "run_id", "treatment", "kind")
 _COUNTER_KEY = (*_KEY, "hit_class", "link_number", "hour")
 _SMS_KEY = (*_KEY, "country", "status", "hour")
+_SENDS_KEY = (*_KEY, "channel", "status", "hour")
 _REACH_KEY = (*_KEY, "hit_class", "link_number")
 _SMS_VALUES = ("messages", "parts", "millicents")
 _Value = TypeVar("_Value")
-_LOCK = "LOCK TABLE analytics_counter, analytics_smscounter, analytics_reach, analytics_reachaddition IN SHARE ROW EXCLUSIVE MODE"
+_LOCK = """
+    LOCK TABLE analytics_counter, analytics_sendcounter, analytics_smscounter, analytics_reach, analytics_reachaddition
+            IN SHARE ROW EXCLUSIVE MODE
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``what``: counter, sms or reach; ``kept`` and ``counted``: what is kept, and what the events say."""
+    """``what``: counter, send, sms or reach; ``kept`` and ``counted``: what is kept, and what the events say."""
 
     what: str
     day: datetime.date
@@ -63,6 +72,7 @@ class Difference:
 @dataclass(slots=True)
 class _Day:
     counters: dict[tuple[Any, ...], tuple[int, ...]]
+    sends: dict[tuple[Any, ...], tuple[int, ...]]
     sms: dict[tuple[Any, ...], tuple[int, ...]]
     reach: dict[tuple[Any, ...], Audience]
 
@@ -89,9 +99,11 @@ def rebuild(*, project_id: int, day: datetime.date, raise_only: bool) -> int:
         wrong = len(list(_compared(day, kept, counted)))
         if raise_only:
             counted = _Day(
-                _merged(kept.counters, counted.counters, _larger), _merged(kept.sms, counted.sms, _larger),
-                _merged(kept.reach, counted.reach, lambda one, other: one | other),
-            )  # fmt: skip
+                counters=_merged(kept.counters, counted.counters, _larger),
+                sends=_merged(kept.sends, counted.sends, _larger),
+                sms=_merged(kept.sms, counted.sms, _larger),
+                reach=_merged(kept.reach, counted.reach, lambda one, other: one | other),
+            )
         if wrong:
             _write(cursor, project_id, day, counted)
     return wrong
@@ -110,6 +122,7 @@ def _merged(
 def _compared(day: datetime.date, kept: _Day, counted: _Day) -> Iterator[Difference]:
     parts: list[tuple[str, tuple[str, ...], dict[Any, Any], dict[Any, Any]]] = [
         ("counter", _COUNTER_KEY, kept.counters, counted.counters),
+        ("send", _SENDS_KEY, kept.sends, counted.sends),
         ("sms", _SMS_KEY, kept.sms, counted.sms),
         ("reach", _REACH_KEY, kept.reach, counted.reach),
     ]
@@ -133,6 +146,7 @@ def _kept(project_id: int, day: datetime.date) -> _Day:
     start, end = _bounds(day)
     hours = {"project_id": project_id, "hour__gte": start, "hour__lt": end}
     counters = Counter.objects.filter(**hours, total__gt=0).values_list(*_COUNTER_KEY, "total")
+    sends = SendCounter.objects.filter(**hours, total__gt=0).values_list(*_SENDS_KEY, "total")
     sms = SmsCounter.objects.filter(**hours).values_list(*_SMS_KEY, *_SMS_VALUES)
     reach: dict[tuple[Any, ...], Audience] = {}
     for model in (Reach, ReachAddition):
@@ -140,32 +154,38 @@ def _kept(project_id: int, day: datetime.date) -> _Day:
             if members:
                 reach[tuple(key)] = reach.get(tuple(key), Audience()) | members
     return _Day(
-        {tuple(row[:-1]): (row[-1],) for row in counters}, {tuple(row[:-3]): tuple(row[-3:]) for row in sms}, reach
-    )  # fmt: skip
+        counters={tuple(row[:-1]): (row[-1],) for row in counters},
+        sends={tuple(row[:-1]): (row[-1],) for row in sends},
+        sms={tuple(row[:-3]): tuple(row[-3:]) for row in sms},
+        reach=reach,
+    )
 
 
 def _counted(cursor: Any, project_id: int, day: datetime.date) -> _Day:
     start, end = _bounds(day)
     given = {
         "project": project_id, "start": start, "end": end, "none": [int(kind) for kind in NOT_REACHING],
-        "sms": [int(kind) for kind in SMS_KINDS],
+        "sms": [int(kind) for kind in SMS_KINDS], "sends": [int(kind) for kind in SEND_KINDS],
     }  # fmt: skip
     cursor.execute(_COUNTERS, given)
     counters: dict[tuple[Any, ...], tuple[int, ...]] = {tuple(row[:-1]): (int(row[-1]),) for row in cursor.fetchall()}
+    cursor.execute(_SENDS, given)
+    sends: dict[tuple[Any, ...], tuple[int, ...]] = {tuple(row[:-1]): (int(row[-1]),) for row in cursor.fetchall()}
     cursor.execute(_SMS, given)
     sms = {tuple(row[:-3]): tuple(int(one) for one in row[-3:]) for row in cursor.fetchall()}
     cursor.execute(_REACH, given)
-    return _Day(counters, sms, {tuple(row[:-1]): Audience(row[-1]) for row in cursor.fetchall()})
+    return _Day(counters, sends, sms, {tuple(row[:-1]): Audience(row[-1]) for row in cursor.fetchall()})
 
 
 def _write(cursor: Any, project_id: int, day: datetime.date, counted: _Day) -> None:
     start, end = _bounds(day)
-    for model in (Counter, SmsCounter):
+    for model in (Counter, SendCounter, SmsCounter):
         model.objects.filter(project_id=project_id, hour__gte=start, hour__lt=end).delete()
     for reaching in (Reach, ReachAddition):
         reaching.objects.filter(project_id=project_id, day=day).delete()
     rows: list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]] = [
         ("analytics_counter", (*_COUNTER_KEY, "total"), [(*key, *value) for key, value in counted.counters.items()]),
+        ("analytics_sendcounter", (*_SENDS_KEY, "total"), [(*key, *value) for key, value in counted.sends.items()]),
         ("analytics_smscounter", (*_SMS_KEY, *_SMS_VALUES), [(*key, *value) for key, value in counted.sms.items()]),
         ("analytics_reach", (*_REACH_KEY, "day", "members"), [(*key, day, bytes(value)) for key, value in counted.reach.items()]),
     ]

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 from psycopg2.extras import execute_values
 
-from analytics.events import EventBlock, EventRow, Sms
+from analytics.events import EventBlock, EventRow, Send, Sms
 from analytics.models import EventKind
 from analytics.stream.horizon import WRITING
 from core.audience import Audience
@@ -52,6 +52,13 @@ _COUNT_SMS = """
     DO UPDATE SET messages = kept.messages + excluded.messages, parts = kept.parts + excluded.parts,
                   millicents = kept.millicents + excluded.millicents
 """
+_COUNT_SENDS = """
+    INSERT INTO analytics_sendcounter AS kept
+           (project_id, source_kind, source_id, run_id, treatment, kind, channel, status, hour, total)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (project_id, source_kind, source_id, run_id, treatment, kind, channel, status, hour)
+    DO UPDATE SET total = kept.total + excluded.total
+"""
 _REACH_LOCKED = """
     SELECT id, members FROM analytics_reach
      WHERE project_id = %s AND source_kind = %s AND source_id = %s AND run_id = %s AND treatment = %s AND kind = %s
@@ -78,6 +85,7 @@ _REACHING = frozenset({EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EM
 # Whom a run sent to is in its outcomes; a text message that is on its way says nothing yet.
 NOT_REACHING = frozenset({EventKind.CAMPAIGN_SEND, EventKind.JOURNEY_SEND, EventKind.EMAIL_SEND, EventKind.SMS_BUFFERED})
 SMS_KINDS = frozenset({EventKind.SMS_BUFFERED, EventKind.SMS_SUCCESS, EventKind.SMS_FAILURE, EventKind.SMS_OPTOUT})
+SEND_KINDS = frozenset({EventKind.CAMPAIGN_SEND, EventKind.JOURNEY_SEND})
 ANY_LINK = -1
 
 Fact = tuple[EventRow | EventBlock, Sequence[int]]  # and the endpoints that it is about
@@ -118,6 +126,7 @@ def record_events(
         facts = [(event, (event.endpoint_id,)) for event in events] + [(block, block.endpoint_ids) for block in blocks]
         together = together or Together()
         _count(together, facts)
+        _count_sends(together, facts)
         _count_sms(together, events)
         _reach_later(together, facts)
         together.send()
@@ -183,6 +192,16 @@ def _count(together: Together, facts: Sequence[Fact]) -> None:
         totals[(*_source(e), int(e.kind), int(e.hit_class), link, _hour(e.occurred_at))] += len(ids)
     for key in sorted(totals):
         together.execute_again(_COUNT, [*key, totals[key]], rows=1)
+
+
+def _count_sends(together: Together, facts: Sequence[Fact]) -> None:
+    totals: collections.Counter[tuple[Any, ...]] = collections.Counter()
+    for e, ids in facts:
+        if e.kind in SEND_KINDS:
+            send = Send.of(e.data or {})
+            totals[(*_source(e), int(e.kind), send.channel, send.status, _hour(e.occurred_at))] += len(ids)
+    for key in sorted(totals):
+        together.execute_again(_COUNT_SENDS, [*key, totals[key]], rows=1)
 
 
 def _count_sms(together: Together, events: Sequence[EventRow]) -> None:

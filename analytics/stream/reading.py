@@ -64,5 +64,5 @@ def events_after(*, project_id: int, after: int, settled: int, limit: int) -> Sp
 
 
 def _event(row: tuple[Any, ...]) -> StoredEvent:
-    *fields, data = row
-    return StoredEvent(*fields, data=orjson.loads(data) if data is not None else None)  # Django leaves JSON of raw SQL as text
+    data = row[-1]  # Django leaves JSON of raw SQL as text
+    return StoredEvent(*(*row[:-1], orjson.loads(data) if data is not None else None))

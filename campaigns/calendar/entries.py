@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from django.db import connection
 from django.db.models import Sum
 
-from analytics.models import Counter, EventKind, SourceKind
+from analytics.models import SendCounter, SourceKind
 from campaigns import queries, schedule
 from campaigns.calendar import estimates
 from campaigns.calendar.span import Span
+from campaigns.models import Outcome
 from projects.models import Project
 
 _FAR = datetime.timedelta(days=400)  # ahead; further nobody looks for a number
@@ -103,8 +104,8 @@ def with_numbers(*, project: Project, shown: Collection[Entry]) -> list[Entry]:
     runs = [run for entry in shown for run in entry.runs]
     if not runs:
         return list(shown)
-    counted = Counter.objects.filter(
-        project_id=project.pk, source_kind=SourceKind.CAMPAIGN, run_id__in=runs, kind=EventKind.EMAIL_SEND
+    counted = SendCounter.objects.filter(
+        project_id=project.pk, source_kind=SourceKind.CAMPAIGN, run_id__in=runs, status=Outcome.SUCCESS
     )
     sent = dict(counted.values_list("run_id").annotate(total=Sum("total")))
     return [replace(entry, sent=sum(sent.get(run, 0) for run in entry.runs)) for entry in shown]

@@ -72,24 +72,27 @@ class Results:
         }  # fmt: skip
         rows: list[EventRow] = []
         blocks: list[EventBlock] = []
+        channel = {"channel": "CUSTOM"} if run.content.get("Custom") else {}
         for delivery, outcome in self._told:
             reply = {"code": delivery.code, "reply": delivery.reply}
             if outcome in _REFUSED:
                 reply["class"] = classify(code=delivery.code, reply=delivery.reply).value
             one = common | {"endpoint_id": delivery.endpoint_id}
-            rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.CAMPAIGN_SEND, data={"status": outcome.value} | reply, **one))
-            if outcome is Outcome.FAILURE_PERMANENT:  # of a mail: a program's answers are no refusals
-                is_hard = reply["class"] == RefusalClass.HARD
+            status = {"status": outcome.value} | channel
+            rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.CAMPAIGN_SEND, data=status | reply, **one))
+            if outcome in _REFUSED and not channel:  # a mail that was sent and bounced; a program's answers are no bounces
+                is_hard = outcome is Outcome.FAILURE_PERMANENT and reply["class"] == RefusalClass.HARD
                 kind = EventKind.EMAIL_HARDBOUNCE if is_hard else EventKind.EMAIL_SOFTBOUNCE
                 bounce = {"bounce_type": "Permanent" if is_hard else "Transient"}
+                rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.EMAIL_SEND, **one))
                 rows.append(EventRow(id=uuid.uuid4(), kind=kind, data=bounce | reply, **one))
         told = {delivery.endpoint_id for delivery, _outcome in self._told}
         for name, ids in self.outcomes.items():
             left = [one for one in ids if one not in told] if told else ids
             if left:
-                status = {"status": name}
+                status = {"status": name} | channel
                 blocks.append(EventBlock(endpoint_ids=left, kind=EventKind.CAMPAIGN_SEND, data=status, **common))
-                if name == Outcome.SUCCESS and not run.content.get("Custom"):
+                if name == Outcome.SUCCESS and not channel:
                     blocks += [EventBlock(endpoint_ids=left, kind=kind, **common) for kind in _OF_A_SUCCESS]
         return rows, blocks
 

@@ -160,7 +160,7 @@ def test_a_refusal_is_a_hard_bounce_only_when_there_is_no_such_mailbox_and_only_
     send(run, Refusing(*replies), clock)
 
     kinds = collections.Counter(Event.objects.exclude(kind=EventKind.CAMPAIGN_SEND).values_list("kind", flat=True))
-    assert kinds == {EventKind.EMAIL_HARDBOUNCE: 2, EventKind.EMAIL_SOFTBOUNCE: 2}
+    assert kinds == {EventKind.EMAIL_SEND: 4, EventKind.EMAIL_HARDBOUNCE: 2, EventKind.EMAIL_SOFTBOUNCE: 2}
     assert list(Suppression.objects.values_list("project", "address", "reason", "source")) == [
         (run.project_id, first.address, "HARD_BOUNCE", "SENDING")
     ]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Browser, expect
 
-from analytics.models import Counter, EventKind, SourceKind
+from analytics.models import EventKind, SendCounter, SourceKind
 from campaigns.calendar import entries
 from campaigns.models import Run
 from campaigns.services import launch, restoring
@@ -51,9 +51,9 @@ def fill(project: Project, segment: Segment, now: datetime.datetime) -> None:
                 project=project, campaign=campaign, occurrence_at=at, due_at=at, state="COMPLETED", completed_at=at,
                 campaign_version=1, targeted=1300, frozen=1250,
             )  # fmt: skip
-            Counter.objects.create(
+            SendCounter.objects.create(
                 project_id=project.pk, source_kind=SourceKind.CAMPAIGN, source_id=campaign.pk, run_id=run.pk,
-                kind=EventKind.EMAIL_SEND, hour=at, total=1238,
+                kind=EventKind.CAMPAIGN_SEND, channel="EMAIL", status="SUCCESS", hour=at, total=1238,
             )  # fmt: skip
             at += 7 * day if more["Frequency"] == "WEEKLY" else day
         campaign.treatments.update(next_run_at=max(at, start))
