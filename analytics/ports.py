@@ -38,3 +38,5 @@ class RunFacts:
 endpoint_facts: Port[[int, Collection[int]], dict[int, EndpointFacts]] = Port("endpoint_facts")
 # (project id, run ids) → what is known of them. Campaigns (and journeys) register.
 run_facts: Port[[int, Collection[int]], dict[int, RunFacts]] = Port("run_facts")
+# (project id, kind of source, ids, whether they are runs) → the public ids of those campaigns or journeys, or of those runs.
+public_ids: Port[[int, int, Collection[int], bool], dict[int, str]] = Port("public_ids")

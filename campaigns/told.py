@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from analytics.models import SourceKind
 from analytics.ports import RunFacts
 from campaigns.channels import Channel
-from campaigns.models import Run
+from campaigns.models import Campaign, Run
 from campaigns.sending.message import content_of
 from messaging.rendering import MessageContent, compile_content, render
 
@@ -15,6 +16,13 @@ from messaging.rendering import MessageContent, compile_content, render
 def run_facts(project_id: int, ids: Collection[int]) -> dict[int, RunFacts]:
     runs = Run.objects.filter(project_id=project_id, pk__in=ids).select_related("campaign").defer("audience")
     return {run.pk: _facts(run) for run in runs}
+
+
+def public_ids(project_id: int, source_kind: int, ids: Collection[int], are_runs: bool) -> dict[int, str]:
+    if source_kind != SourceKind.CAMPAIGN:
+        return {}
+    model = Run if are_runs else Campaign
+    return dict(model.objects.filter(project_id=project_id, pk__in=ids).values_list("pk", "public_id"))
 
 
 def _facts(run: Run) -> RunFacts:

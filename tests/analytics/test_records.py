@@ -22,11 +22,11 @@ from analytics.services.event_types import LIMIT, kinds_of
 from analytics.services.record import record_events
 from analytics.stream.horizon import settled_position
 from analytics.stream.reading import events_after
-from campaigns.models import Campaign, Run, RunState
+from campaigns.models import Campaign, Run
 from endpoints.models import Endpoint
 from endpoints.services.update import update_endpoints
 from projects.models import Installation, Project
-from tests.factories.campaigns import make_campaign
+from tests.factories.campaigns import make_campaign, make_run
 from tests.factories.projects import make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,10 +88,8 @@ def run(project: Project) -> Run:
         "Title": "(광고) {{User.UserAttributes.MBR_FULLNM}}님",
         "HtmlBody": "<p>x",
     }
-    return Run.objects.create(
-        project=project, campaign=campaign, public_id="5473c0de5473c0de5473c0de5473c0de", occurrence_at=SENT, due_at=SENT,
-        campaign_version=1, state=RunState.COMPLETED, content={"Message": message, "Pabal": {}},
-    )  # fmt: skip
+    content = {"Message": message, "Pabal": {}}
+    return make_run(campaign=campaign, at=SENT, public_id="5473c0de5473c0de5473c0de5473c0de", content=content)
 
 
 def record(*events: EventRow) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
-from campaigns.models import Campaign, CampaignVersion
+from campaigns.models import Campaign, CampaignVersion, Run, RunState
 from core.audience import Audience
 from projects.models import Project
 from segments.models import Segment, SegmentType, SegmentVersion
@@ -34,3 +35,9 @@ def make_campaign(*, project: Project, document: dict[str, Any], **fields: Any) 
     campaign = Campaign.objects.create(project=project, **{"name": "가을 세일", "document": document, **fields})
     CampaignVersion.objects.create(campaign=campaign, version=campaign.version, name=campaign.name, document=document)
     return campaign
+
+
+def make_run(*, campaign: Campaign, at: datetime.datetime, **fields: Any) -> Run:
+    """A run that is over."""
+    given = {"state": RunState.COMPLETED, "occurrence_at": at, "due_at": at, "campaign_version": campaign.version}
+    return Run.objects.create(project=campaign.project, campaign=campaign, **(given | fields))
