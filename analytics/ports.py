@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.events import EventRow
 from core.ports import Port
 
 
@@ -38,5 +39,21 @@ class RunFacts:
 endpoint_facts: Port[[int, Collection[int]], dict[int, EndpointFacts]] = Port("endpoint_facts")
 # (project id, run ids) → what is known of them. Campaigns (and journeys) register.
 run_facts: Port[[int, Collection[int]], dict[int, RunFacts]] = Port("run_facts")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSource:
+    """Whose run it is, as events say it."""
+
+    source_kind: int
+    source_id: int
+    run_id: int
+    treatment: int
+
+
+# (project id, public ids of runs) → the runs of the project that have one of them. Campaigns (and journeys) register.
+run_sources: Port[[int, Collection[str]], dict[str, RunSource]] = Port("run_sources")
+# What people did (hits, apps, web pages) was written just now, in the transaction that is open. Whoever starts something registers.
+events_written: Port[[Sequence[EventRow]], None] = Port("events_written")
 # (project id, kind of source, ids, whether they are runs) → the public ids of those campaigns or journeys, or of those runs.
 public_ids: Port[[int, int, Collection[int], bool], dict[int, str]] = Port("public_ids")

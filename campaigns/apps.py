@@ -63,6 +63,7 @@ class CampaignsConfig(AppConfig):
         ports.campaign_names.register("campaigns", _campaign_names)
         ports.campaign_links.register("campaigns", queries.campaign_links)
         analytics_ports.run_facts.register("campaigns", told.run_facts)
+        analytics_ports.run_sources.register("campaigns", told.run_sources)
         analytics_ports.public_ids.register("campaigns", told.public_ids)
         messaging_ports.sent_runs.register("campaigns", _sent_runs)
         messaging_ports.template_users.register("campaigns", template_use.template_users)

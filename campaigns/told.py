@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from analytics.models import SourceKind
-from analytics.ports import RunFacts
+from analytics.ports import RunFacts, RunSource
 from campaigns.channels import Channel
 from campaigns.models import Campaign, Run
 from campaigns.sending.message import content_of
@@ -23,6 +23,11 @@ def public_ids(project_id: int, source_kind: int, ids: Collection[int], are_runs
         return {}
     model = Run if are_runs else Campaign
     return dict(model.objects.filter(project_id=project_id, pk__in=ids).values_list("pk", "public_id"))
+
+
+def run_sources(project_id: int, ids: Collection[str]) -> dict[str, RunSource]:
+    runs = Run.objects.filter(project_id=project_id, public_id__in=ids).values_list("public_id", "campaign_id", "pk", "treatment")
+    return {public_id: RunSource(SourceKind.CAMPAIGN, campaign, pk, treatment) for public_id, campaign, pk, treatment in runs}
 
 
 def _facts(run: Run) -> RunFacts:

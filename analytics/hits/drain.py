@@ -9,6 +9,7 @@ from typing import cast
 
 from django.db import connection, transaction
 
+from analytics import ports
 from analytics.events import EventRow
 from analytics.hits import queue
 from analytics.models import StreamPosition
@@ -49,10 +50,19 @@ def _take_batch() -> tuple[int, int, str]:
     entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", client().xrange(queue.STREAM, min=f"({position}", count=BATCH))
     if not entries:
         return 0, 0, ""
-    new = record_events(events=list(_readable(fields.get(b"hit", b"") for _id, fields in entries)), may_repeat=True)
+    new = _write(list(_readable(fields.get(b"hit", b"") for _id, fields in entries)))
     place.position = entries[-1][0].decode()
     place.save(update_fields=["position"])
     return len(entries), new, place.position
+
+
+def _write(events: list[EventRow]) -> int:
+    """Write those that are new, and tell of them in the same transaction."""
+    new: list[EventRow] = []
+    record_events(events=events, may_repeat=True, new=new)
+    if new:
+        ports.events_written.call(new)
+    return len(new)
 
 
 def _present_position(position: str) -> str:
@@ -81,7 +91,7 @@ def _after(entry_id: str) -> str:
 def _readable(lines: Iterable[bytes]) -> Iterable[EventRow]:
     for line in lines:
         try:
-            yield queue.decode(line.decode())
+            yield queue.decode(line)
         except (ValueError, KeyError, TypeError):
             _bury(line)
 
@@ -108,7 +118,7 @@ def _drain_files(files: list[Path]) -> int:
         if not _locked():
             return 0
         lines = [line for file in files if file.exists() for line in file.read_bytes().splitlines() if line]
-        new = record_events(events=list(_readable(lines)), may_repeat=True)
+        new = _write(list(_readable(lines)))
     for file in files:
         file.unlink(missing_ok=True)
     return new

@@ -1,4 +1,4 @@
-"""Where hits wait until they are written: a Redis stream, or a synced spool file when Redis is away.
+"""Where hits, and the events of apps and web pages, wait until they are written: a Redis stream, or a synced spool file when Redis is away.
 
 A hit's event id and time are made here. A write to Redis that timed out may have arrived all the same; the hit is then spooled
 as well, and counts once, because both carry the same id.
@@ -7,22 +7,23 @@ as well, and counts once, because both carry the same id.
 from __future__ import annotations
 
 import datetime
-import json
 import logging
 import os
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import redis
 from django.conf import settings
 
 from analytics.events import EventRow
 from analytics.hits.classify import hit_class
 from analytics.links import SignedHit
-from analytics.models import EventKind, SourceKind
+from analytics.models import FIRST_CUSTOM_KIND, EventKind, HitClass, SourceKind
 
 STREAM = "pabal:hits"
 _TEXT_LIMIT = 300  # characters of a user agent that are kept
@@ -40,63 +41,78 @@ def put_hit(*, kind: EventKind, token: SignedHit, now: datetime.datetime, user_a
 
     Raises ``OSError`` when both Redis and the disk refuse it.
     """
-    put_hit_line(encode(kind=kind, token=token, now=now, user_agent=user_agent, ip=ip, method=method))
+    put_events([hit_event(kind=kind, token=token, now=now, user_agent=user_agent, ip=ip, method=method)])
 
 
-def encode(*, kind: EventKind, token: SignedHit, now: datetime.datetime, user_agent: str, ip: str, method: str) -> str:
-    """The hit as one line of JSON."""
+def hit_event(*, kind: EventKind, token: SignedHit, now: datetime.datetime, user_agent: str, ip: str, method: str) -> EventRow:
+    """The event that a hit is."""
     data: dict[str, Any] = {"ua": user_agent[:_TEXT_LIMIT], "ip": ip[:45]}
     if token.target:
         data["link"] = token.target[:2000]
     context = token.context
-    return json.dumps(
+    is_person = kind == EventKind.EMAIL_UNSUBSCRIBE  # that takes a button, or a mail program that was told to
+    return EventRow(
+        id=uuid.uuid4(), occurred_at=now, project_id=context.project_id, endpoint_id=token.endpoint_id, kind=kind,
+        hit_class=HitClass.PERSON if is_person else hit_class(method=method, user_agent=user_agent),
+        source_kind=SourceKind.CAMPAIGN, source_id=context.campaign_id, run_id=context.run_id, treatment=context.treatment,
+        link_number=token.link_number, data=data,
+    )  # fmt: skip
+
+
+def encode(event: EventRow) -> bytes:
+    """An event as one line of JSON."""
+    return orjson.dumps(
         {
-            "id": str(uuid.uuid4()),
-            "at": now.isoformat(),
-            "kind": int(kind),
-            "class": int(hit_class(method=method, user_agent=user_agent)) if kind != EventKind.EMAIL_UNSUBSCRIBE else 1,
-            "project": context.project_id,
-            "campaign": context.campaign_id,
-            "run": context.run_id,
-            "treatment": context.treatment,
-            "endpoint": token.endpoint_id,
-            "link": token.link_number,
-            "data": data,
-        },
-        ensure_ascii=False,
-    )
+            "id": event.id.hex, "at": event.occurred_at, "project": event.project_id, "endpoint": event.endpoint_id,
+            "kind": int(event.kind), "class": int(event.hit_class), "source": int(event.source_kind), "campaign": event.source_id,
+            "run": event.run_id, "treatment": event.treatment, "link": event.link_number, "data": event.data,
+        }
+    )  # fmt: skip
 
 
-def decode(line: str) -> EventRow:
-    """Raises ``ValueError`` or ``KeyError`` for what ``encode`` did not write."""
-    hit = json.loads(line)
+def decode(line: bytes) -> EventRow:
+    """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for what ``encode`` did not write. ``source`` is younger than the rest."""
+    hit = orjson.loads(line)
+    link, campaign, run = hit["link"], hit["campaign"], hit["run"]
+    kind = int(hit["kind"])
     return EventRow(
         id=uuid.UUID(hit["id"]),
         occurred_at=datetime.datetime.fromisoformat(hit["at"]),
         project_id=int(hit["project"]),
         endpoint_id=int(hit["endpoint"]),
-        kind=EventKind(hit["kind"]),
+        kind=kind if kind >= FIRST_CUSTOM_KIND else EventKind(kind),
         hit_class=int(hit["class"]),
-        source_kind=SourceKind.CAMPAIGN,
-        source_id=int(hit["campaign"]),
-        run_id=int(hit["run"]),
+        source_kind=int(hit.get("source", SourceKind.CAMPAIGN)),
+        source_id=None if campaign is None else int(campaign),
+        run_id=None if run is None else int(run),
         treatment=int(hit["treatment"]),
-        link_number=hit["link"],
+        link_number=None if link is None else int(link),
         data=hit["data"],
     )
 
 
-def put_hit_line(line: str) -> None:
+def put_events(events: Sequence[EventRow]) -> None:
+    """Keep events for the event table, all or, when the machine dies in between, some of them; each counts once however often it is put.
+
+    Returns when they are safe: acknowledged by Redis or synced to the spool. Raises ``OSError`` when both refuse them.
+    """
     global _closed_until
+    lines = [encode(event) for event in events]
     if time.monotonic() >= _closed_until:
         try:
-            _client().xadd(STREAM, {"hit": line})
+            if len(lines) == 1:
+                _client().xadd(STREAM, {"hit": lines[0]})
+            else:
+                with _client().pipeline(transaction=False) as together:
+                    for line in lines:
+                        together.xadd(STREAM, {"hit": line})
+                    together.execute()
         except redis.RedisError:
             _closed_until = time.monotonic() + _PAUSE_SECONDS
             _log.warning("Redis does not take hits; they go to the spool")
         else:
             return
-    _spool(line)
+    _spool(b"\n".join(lines))
 
 
 def spool_folder() -> Path:
@@ -117,14 +133,14 @@ def _client() -> redis.Redis:
         return client
 
 
-def _spool(line: str) -> None:
-    """One file a hit, complete before it gets its name: a reader never sees half of one, and no lock is needed."""
+def _spool(lines: bytes) -> None:
+    """One file for what comes together, complete before it gets its name: a reader never sees half of one, and no lock is needed."""
     folder = spool_folder()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{time.time_ns()}-{os.getpid()}-{threading.get_ident()}"
     unfinished = folder / f".{name}"
-    with unfinished.open("w", encoding="utf-8") as out:
-        out.write(line + "\n")
+    with unfinished.open("wb") as out:
+        out.write(lines + b"\n")
         out.flush()
         os.fsync(out.fileno())
     unfinished.rename(folder / f"{name}.jsonl")

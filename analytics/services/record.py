@@ -98,13 +98,14 @@ def record_events(
     blocks: Sequence[EventBlock] = (),
     may_repeat: bool = False,
     together: Together | None = None,
+    new: list[EventRow] | None = None,
 ) -> int:
     """Write events in the caller's transaction; returns how many were new.
 
     Counters move with them (hour in UTC), and reach. ``may_repeat`` tells events that
     were written before by (occurred_at, id) and counts them once; callers whose own cursor moves in the same transaction
     don't need it (and only they may give ``blocks``). All upserts go in sorted order, so two writers can't deadlock. ``together``
-    has statements that wait, and are sent with the counters.
+    has statements that wait, and are sent with the counters. ``new`` gets those of ``events`` that were new.
     """
     if not events and not blocks:
         return 0
@@ -118,11 +119,13 @@ def record_events(
             cursor.execute(_STAGE)
             cursor.copy_expert(_COPY_STAGED, _as_copy(events))
             cursor.execute(_INSERT_NEW)
-            new = {str(row[0]) for row in cursor.fetchall()}
+            unknown = {str(row[0]) for row in cursor.fetchall()}
             unique = {str(event.id): event for event in events}
-            events = [event for key, event in unique.items() if key in new]
+            events = [event for key, event in unique.items() if key in unknown]
         else:
             cursor.copy_expert(_COPY, _as_copy(events, blocks))
+        if new is not None:
+            new += events
         facts = [(event, (event.endpoint_id,)) for event in events] + [(block, block.endpoint_ids) for block in blocks]
         together = together or Together()
         _count(together, facts)

@@ -116,9 +116,9 @@ def test_hits_made_while_redis_is_away_are_spooled_and_counted_once(clean_redis:
 
 def test_a_hit_in_both_the_stream_and_the_spool_counts_once(clean_redis: Any) -> None:
     token = read_token(run_links(context=CONTEXT).open_url(9).rpartition("/")[2])
-    line = queue.encode(kind=EventKind.EMAIL_OPEN, token=token, now=AT, user_agent=PERSON, ip="127.0.0.1", method="GET")
-    queue.put_hit_line(line)
-    queue._spool(line)
+    hit = queue.hit_event(kind=EventKind.EMAIL_OPEN, token=token, now=AT, user_agent=PERSON, ip="127.0.0.1", method="GET")
+    queue.put_events([hit])
+    queue._spool(queue.encode(hit))
 
     drain.drain_hits()
 
