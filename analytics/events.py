@@ -16,7 +16,7 @@ class EventRow:
     ``kind``, ``hit_class`` and ``source_kind`` are the numbers of ``analytics.models``; ``data`` must be JSON.
     """
 
-    id: uuid.UUID
+    id: uuid.UUID | str  # or its 32 digits
     occurred_at: datetime.datetime
     project_id: int
     endpoint_id: int
@@ -28,6 +28,10 @@ class EventRow:
     treatment: int = 0
     link_number: int | None = None
     data: dict[str, Any] | None = None
+
+    @property
+    def digits(self) -> str:
+        return self.id if isinstance(self.id, str) else self.id.hex
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``make bench``: BENCH=imports,segments,sending,pages,rendering chooses, BENCH_ROWS says how many endpoints (100,000)."""
+"""``make bench``: BENCH=imports,segments,sending,events,pages,rendering chooses, BENCH_ROWS says how many endpoints (100,000)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-AREAS = ("rendering", "imports", "segments", "sending", "pages")
+AREAS = ("rendering", "events", "imports", "segments", "sending", "pages")
 
 
 def main() -> int:
@@ -52,7 +52,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import crowd, imports, pages, rendering, segments, sending
+    from bench import crowd, events, imports, pages, rendering, segments, sending
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -60,8 +60,10 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
 
     if "rendering" in wanted:
         rendering.measure(report=report)
-        if wanted == ["rendering"]:
-            return
+    if "events" in wanted:
+        events.measure(report=report)
+    if set(wanted) <= {"rendering", "events"}:
+        return
     owner = User.objects.create_user("bench@example.com", None)
     project = create_project(actor=owner, name="bench", description="", time_zone="Asia/Seoul", now=clock.now())
     file = members_csv(rows=rows, folder=folder)

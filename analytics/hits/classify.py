@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from analytics.models import HitClass
@@ -18,6 +19,7 @@ _SCANNER = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=4096)  # a campaign's readers have some hundred programs
 def hit_class(*, method: str, user_agent: str) -> HitClass:
     """HEAD and an empty or a machine's user agent are scanners; an image proxy stands for somebody's open."""
     if method != "GET" or not user_agent.strip():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+import re
 import threading
 import time
 import uuid
@@ -22,6 +23,7 @@ from django.conf import settings
 
 from analytics.events import EventRow
 from analytics.hits.classify import hit_class
+from analytics.hits.gathering import Gatherer
 from analytics.links import SignedHit
 from analytics.models import FIRST_CUSTOM_KIND, EventKind, HitClass, SourceKind
 
@@ -30,9 +32,11 @@ _TEXT_LIMIT = 300  # characters of a user agent that are kept
 _REDIS_SECONDS = 0.1  # a redirect waits no longer for Redis
 _PAUSE_SECONDS = 2.0  # after a failure Redis is left alone for so long, so that an outage costs one wait, not one each
 
+_DIGITS = re.compile(r"[0-9a-f]{32}").fullmatch
+_KINDS = {int(kind): kind for kind in EventKind}
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
-_clients: dict[str, redis.Redis] = {}
+_gatherers: dict[str, Gatherer] = {}
 _closed_until = 0.0
 
 
@@ -63,7 +67,7 @@ def encode(event: EventRow) -> bytes:
     """An event as one line of JSON."""
     return orjson.dumps(
         {
-            "id": event.id.hex, "at": event.occurred_at, "project": event.project_id, "endpoint": event.endpoint_id,
+            "id": event.digits, "at": event.occurred_at, "project": event.project_id, "endpoint": event.endpoint_id,
             "kind": int(event.kind), "class": int(event.hit_class), "source": int(event.source_kind), "campaign": event.source_id,
             "run": event.run_id, "treatment": event.treatment, "link": event.link_number, "data": event.data,
         }
@@ -74,13 +78,15 @@ def decode(line: bytes) -> EventRow:
     """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for what ``encode`` did not write. ``source`` is younger than the rest."""
     hit = orjson.loads(line)
     link, campaign, run = hit["link"], hit["campaign"], hit["run"]
-    kind = int(hit["kind"])
+    kind, digits = int(hit["kind"]), hit["id"]
+    if not _DIGITS(digits):  # as it was written before
+        digits = uuid.UUID(digits).hex
     return EventRow(
-        id=uuid.UUID(hit["id"]),
+        id=digits,
         occurred_at=datetime.datetime.fromisoformat(hit["at"]),
         project_id=int(hit["project"]),
         endpoint_id=int(hit["endpoint"]),
-        kind=kind if kind >= FIRST_CUSTOM_KIND else EventKind(kind),
+        kind=_KINDS[kind] if kind < FIRST_CUSTOM_KIND else kind,
         hit_class=int(hit["class"]),
         source_kind=int(hit.get("source", SourceKind.CAMPAIGN)),
         source_id=None if campaign is None else int(campaign),
@@ -100,13 +106,7 @@ def put_events(events: Sequence[EventRow]) -> None:
     lines = [encode(event) for event in events]
     if time.monotonic() >= _closed_until:
         try:
-            if len(lines) == 1:
-                _client().xadd(STREAM, {"hit": lines[0]})
-            else:
-                with _client().pipeline(transaction=False) as together:
-                    for line in lines:
-                        together.xadd(STREAM, {"hit": line})
-                    together.execute()
+            _gatherer().append(lines)
         except redis.RedisError:
             _closed_until = time.monotonic() + _PAUSE_SECONDS
             _log.warning("Redis does not take hits; they go to the spool")
@@ -119,18 +119,12 @@ def spool_folder() -> Path:
     return Path(settings.VAR_DIR) / "spool" / "hits"
 
 
-def _client() -> redis.Redis:
+def _gatherer() -> Gatherer:
     with _lock:
-        client = _clients.get(settings.REDIS_URL)
-        if client is None:
-            client = redis.Redis.from_url(
-                settings.REDIS_URL,
-                socket_timeout=_REDIS_SECONDS,
-                socket_connect_timeout=_REDIS_SECONDS,
-                retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
-            )
-            _clients[settings.REDIS_URL] = client
-        return client
+        found = _gatherers.get(settings.REDIS_URL)
+        if found is None:
+            found = _gatherers[settings.REDIS_URL] = Gatherer(url=settings.REDIS_URL, stream=STREAM, seconds=_REDIS_SECONDS)
+        return found
 
 
 def _spool(lines: bytes) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import collections
 import datetime
 import io
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from django.db import connection
 from psycopg2.extras import execute_values
 
@@ -18,24 +18,20 @@ from analytics.events import EventBlock, EventRow, Send, Sms
 from analytics.models import EventKind
 from analytics.stream.horizon import WRITING
 from core.audience import Audience
-from core.sql import Together, bigint_array, execute_again
+from core.sql import Together, bigint_array, execute_again, text_array
 
 _COLUMNS = (
     "id, occurred_at, project_id, endpoint_id, kind, hit_class, source_kind, source_id, run_id, treatment, link_number, data"
 )
 
 _COPY = f"COPY analytics_event ({_COLUMNS}) FROM STDIN"
-_STAGE = """
-    CREATE TEMP TABLE IF NOT EXISTS event_stage (LIKE analytics_event INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
-    TRUNCATE event_stage
-"""
-_COPY_STAGED = f"COPY event_stage ({_COLUMNS}) FROM STDIN"
-# An event that was written before (a spool file read twice, a batch whose commit was answered too late) changes nothing.
-_INSERT_NEW = f"""
-    INSERT INTO analytics_event ({_COLUMNS})
-    SELECT DISTINCT ON (occurred_at, id) {_COLUMNS} FROM event_stage
-    ON CONFLICT (occurred_at, id) DO NOTHING
-    RETURNING id
+# Events that were written before (a spool file read twice, a batch whose commit was answered too late). Looked up one by one, by the key of
+# the one partition that can hold it, however many the planner thinks there are.
+_KNOWN = """
+    SELECT replace(told.id::text, '-', '')
+      FROM unnest(%s::timestamptz[], %s::uuid[]) AS told (at, id)
+     CROSS JOIN LATERAL (
+           SELECT FROM analytics_event AS kept WHERE kept.occurred_at = told.at AND kept.id = told.id LIMIT 1) AS found
 """
 
 _COUNT = """
@@ -88,7 +84,9 @@ SMS_KINDS = frozenset({EventKind.SMS_BUFFERED, EventKind.SMS_SUCCESS, EventKind.
 SEND_KINDS = frozenset({EventKind.CAMPAIGN_SEND, EventKind.JOURNEY_SEND})
 ANY_LINK = -1
 
-Fact = tuple[EventRow | EventBlock, Sequence[int]]  # and the endpoints that it is about
+# What is counted together (project, kind of source, source, run, treatment, kind, class, link, hour since 1970), and its endpoints.
+Groups = dict[tuple[int, ...], list[int]]
+_COPIED_AT_ONCE = 1 << 20  # bytes handed to the server at a time
 ReachKey = tuple[int, int, int, int, int, int, int, int, datetime.date]
 
 
@@ -102,10 +100,10 @@ def record_events(
 ) -> int:
     """Write events in the caller's transaction; returns how many were new.
 
-    Counters move with them (hour in UTC), and reach. ``may_repeat`` tells events that
-    were written before by (occurred_at, id) and counts them once; callers whose own cursor moves in the same transaction
-    don't need it (and only they may give ``blocks``). All upserts go in sorted order, so two writers can't deadlock. ``together``
-    has statements that wait, and are sent with the counters. ``new`` gets those of ``events`` that were new.
+    Counters move with them (hour in UTC), and reach. ``may_repeat`` tells events that were written before by (occurred_at, id) and counts
+    them once; callers whose own cursor moves in the same transaction don't need it (and only they may give ``blocks``). All upserts go
+    in sorted order, so two writers can't deadlock. ``together`` has statements that wait, and are sent with the counters. ``new`` gets
+    those of ``events`` that were new.
     """
     if not events and not blocks:
         return 0
@@ -116,25 +114,31 @@ def record_events(
         if not events and not blocks:
             return 0
         if may_repeat:
-            cursor.execute(_STAGE)
-            cursor.copy_expert(_COPY_STAGED, _as_copy(events))
-            cursor.execute(_INSERT_NEW)
-            unknown = {str(row[0]) for row in cursor.fetchall()}
-            unique = {str(event.id): event for event in events}
-            events = [event for key, event in unique.items() if key in unknown]
-        else:
-            cursor.copy_expert(_COPY, _as_copy(events, blocks))
+            events = _unknown(cursor, events)
+        cursor.copy_expert(_COPY, _as_copy(events, blocks), size=_COPIED_AT_ONCE)
         if new is not None:
             new += events
-        facts = [(event, (event.endpoint_id,)) for event in events] + [(block, block.endpoint_ids) for block in blocks]
+        groups = _grouped(events, blocks)
         together = together or Together()
-        _count(together, facts)
-        _count_sends(together, facts)
+        _count(together, groups)
+        _count_sends(together, events, blocks)
         _count_sms(together, events)
-        _reach_later(together, facts)
+        _reach_later(together, groups)
         together.send()
-        add_reach(cursor, {key: Audience(ids) for key, ids in _reached(facts, _at_once).items()})
-    return sum(len(ids) for _fact, ids in facts)
+        add_reach(cursor, {key: Audience(ids) for key, ids in _reached(groups, _at_once).items()})
+    return sum(map(len, groups.values()))
+
+
+def _unknown(cursor: Any, events: Sequence[EventRow]) -> list[EventRow]:
+    """Those that are not in the table yet, each once. Of two writers of the same event at once the second fails, and finds it known."""
+    unique: dict[str, EventRow] = {}
+    for event in events:
+        unique.setdefault(event.digits, event)
+    times = text_array([event.occurred_at.isoformat() for event in unique.values()])
+    execute_again(cursor, _KNOWN, [times, text_array(list(unique))], rows=1)
+    for (digits,) in cursor.fetchall():
+        del unique[digits]
+    return list(unique.values())
 
 
 def _of_the_living(
@@ -150,14 +154,14 @@ def _of_the_living(
     return [event for event in events if event.endpoint_id not in erased], [block for block in left if block.endpoint_ids]
 
 
-def _as_copy(events: Iterable[EventRow], blocks: Iterable[EventBlock] = ()) -> io.StringIO:
-    lines = [f"{event.id}{_before(event)}{event.endpoint_id}{_after(event)}" for event in events]
+def _as_copy(events: Iterable[EventRow], blocks: Iterable[EventBlock] = ()) -> io.BytesIO:
+    lines = [f"{event.digits}{_before(event)}{event.endpoint_id}{_after(event)}" for event in events]
     for block in blocks:
         before, after = _before(block), _after(block)
         lines += [
             f"{one}{before}{pk}{after}" for one, pk in zip(_uuids(len(block.endpoint_ids)), block.endpoint_ids, strict=True)
         ]
-    return io.StringIO("".join(lines))
+    return io.BytesIO("".join(lines).encode())
 
 
 def _before(e: EventRow | EventBlock) -> str:
@@ -166,11 +170,11 @@ def _before(e: EventRow | EventBlock) -> str:
 
 
 def _after(e: EventRow | EventBlock) -> str:
-    data = r"\N" if e.data is None else _escape(json.dumps(e.data, ensure_ascii=False))
-    return (
-        f"\t{int(e.kind)}\t{int(e.hit_class)}\t{int(e.source_kind)}\t{_null(e.source_id)}\t{_null(e.run_id)}\t{e.treatment}\t"
-        f"{_null(e.link_number)}\t{data}\n"
-    )
+    data = r"\N" if e.data is None else _escape(orjson.dumps(e.data).decode())
+    source = r"\N" if e.source_id is None else e.source_id
+    run = r"\N" if e.run_id is None else e.run_id
+    link = r"\N" if e.link_number is None else e.link_number
+    return f"\t{e.kind:d}\t{e.hit_class:d}\t{e.source_kind:d}\t{source}\t{run}\t{e.treatment}\t{link}\t{data}\n"
 
 
 def _uuids(count: int) -> list[str]:
@@ -179,30 +183,40 @@ def _uuids(count: int) -> list[str]:
     return [f"{digits[at : at + 12]}4{digits[at + 13 : at + 16]}a{digits[at + 17 : at + 32]}" for at in range(0, 32 * count, 32)]
 
 
-def _null(number: int | None) -> str:
-    return r"\N" if number is None else str(number)
-
-
 def _escape(text: str) -> str:
     # JSON writes control characters as escapes; only the backslash means something to COPY. PostgreSQL can't hold NUL.
     return text.replace("\\u0000", "").replace("\\", "\\\\")
 
 
-def _count(together: Together, facts: Sequence[Fact]) -> None:
-    totals: collections.Counter[tuple[Any, ...]] = collections.Counter()
-    for e, ids in facts:
-        link = ANY_LINK if e.link_number is None else e.link_number
-        totals[(*_source(e), int(e.kind), int(e.hit_class), link, _hour(e.occurred_at))] += len(ids)
-    for key in sorted(totals):
-        together.execute_again(_COUNT, [*key, totals[key]], rows=1)
+def _grouped(events: Iterable[EventRow], blocks: Iterable[EventBlock]) -> Groups:
+    groups: Groups = collections.defaultdict(list)
+    for e in events:
+        groups[_group(e)].append(e.endpoint_id)
+    for block in blocks:
+        groups[_group(block)].extend(block.endpoint_ids)
+    return groups
 
 
-def _count_sends(together: Together, facts: Sequence[Fact]) -> None:
+def _group(e: EventRow | EventBlock) -> tuple[int, ...]:
+    link = ANY_LINK if e.link_number is None else e.link_number
+    hour = int(e.occurred_at.timestamp()) // 3600
+    return e.project_id, e.source_kind, e.source_id or 0, e.run_id or 0, e.treatment, e.kind, e.hit_class, link, hour
+
+
+def _count(together: Together, groups: Groups) -> None:
+    for key in sorted(groups):
+        *of, hour = (int(one) for one in key)
+        together.execute_again(_COUNT, [*of, _instant(hour), len(groups[key])], rows=1)
+
+
+def _count_sends(together: Together, events: Sequence[EventRow], blocks: Sequence[EventBlock]) -> None:
     totals: collections.Counter[tuple[Any, ...]] = collections.Counter()
-    for e, ids in facts:
+    sends: list[EventRow | EventBlock] = [*events, *blocks]
+    for e in sends:
         if e.kind in SEND_KINDS:
             send = Send.of(e.data or {})
-            totals[(*_source(e), int(e.kind), send.channel, send.status, _hour(e.occurred_at))] += len(ids)
+            count = len(e.endpoint_ids) if isinstance(e, EventBlock) else 1
+            totals[(*_source(e), int(e.kind), send.channel, send.status, _hour(e.occurred_at))] += count
     for key in sorted(totals):
         together.execute_again(_COUNT_SENDS, [*key, totals[key]], rows=1)
 
@@ -225,11 +239,16 @@ def _source(e: EventRow | EventBlock) -> tuple[int, int, int, int, int]:
 
 
 def _hour(at: datetime.datetime) -> datetime.datetime:
-    return at.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
+    return _instant(int(at.timestamp()) // 3600)
 
 
-def _reach_later(together: Together, facts: Sequence[Fact]) -> None:
-    for key, ids in _reached(facts, _later).items():
+def _instant(hour: int) -> datetime.datetime:
+    """The beginning of an hour, by its number since 1970."""
+    return datetime.datetime.fromtimestamp(3600 * hour, datetime.UTC)
+
+
+def _reach_later(together: Together, groups: Groups) -> None:
+    for key, ids in _reached(groups, _later).items():
         together.execute_again(_REACH_LATER, [*key, bytes(Audience(ids))], rows=1)
 
 
@@ -241,14 +260,14 @@ def _later(kind: int) -> bool:
     return kind not in _REACHING and kind not in NOT_REACHING
 
 
-def _reached(facts: Sequence[Fact], is_wanted: Callable[[int], bool]) -> dict[ReachKey, set[int]]:
-    reached: dict[ReachKey, set[int]] = collections.defaultdict(set)
-    for e, ids in facts:
-        if not is_wanted(e.kind):
-            continue
-        day = e.occurred_at.astimezone(datetime.UTC).date()
-        for link in {ANY_LINK, ANY_LINK if e.link_number is None else e.link_number}:
-            reached[(*_source(e), int(e.kind), int(e.hit_class), link, day)].update(ids)
+def _reached(groups: Groups, is_wanted: Callable[[int], bool]) -> dict[ReachKey, list[int]]:
+    reached: dict[ReachKey, list[int]] = collections.defaultdict(list)
+    for (project, source_kind, source, run, treatment, kind, hit_class, number, hour), ids in groups.items():
+        if is_wanted(kind):
+            for link in {ANY_LINK, number}:
+                day = _instant(hour).date()
+                key = (project, int(source_kind), source, run, treatment, int(kind), int(hit_class), link, day)
+                reached[key].extend(ids)
     return reached
 
 

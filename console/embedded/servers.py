@@ -33,7 +33,7 @@ def celery_beat() -> list[str]:
 
 def web(port: int) -> list[str]:
     return [
-        sys.executable, "-m", "gunicorn", "console.wsgi:application", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4",
+        sys.executable, "-m", "gunicorn", "console.wsgi:application", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "16",
         "--limit-request-line", "8190", "--log-level", "warning",
     ]  # fmt: skip
 

@@ -6,119 +6,51 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import random
-import secrets
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from campaigns.sending.worker import SMALL_BATCH
 from console.embedded import servers
-from console.embedded.ports import any_port
-from console.embedded.postgres import Postgres
 from core.audience import Audience
+from tests.installation import Installation
 from tests.messaging.smtp_server import ScriptedServer
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 IS_LONG = bool(os.environ.get("PABAL_SOAK"))
 RECIPIENTS, KILLS = (100_000, 20) if IS_LONG else (2_500, 7)
 _PATIENCE = 300.0 if IS_LONG else 90.0  # seconds
 
 
-class Installation:
-    """A PostgreSQL and a Valkey of the test's own, with every safety on, and the processes that send."""
+class Sending(Installation):
+    """With the processes that send."""
 
     def __init__(self, folder: Path, *, senders: int, mail_port: int) -> None:
-        self._folder = folder
-        self._postgres = Postgres(folder / "postgres", settings={"max_connections": "60", "shared_buffers": "64MB"})
-        self._postgres.start()
-        password, port = secrets.token_urlsafe(16), any_port()
         self.senders = [f"sends-{number}" for number in range(1, senders + 1)]
-        self._commands = {
-            "redis": servers.valkey(port=port, folder=folder / "valkey", password=password, is_durable=True),
+        commands = {
             "beat": servers.celery_beat(),
             "ticks": servers.celery_worker("ticks"),
             **{name: self._sender(name) for name in self.senders},
         }
-        self._environment = os.environ | {
-            "DATABASE_URL": self._postgres.url, "REDIS_URL": f"redis://:{password}@127.0.0.1:{port}/0", "PABAL_VAR": str(folder),
-            "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}", "SEND_LEASE_SECONDS": "5", "SEND_COME_BACK_SECONDS": "5",
-            "DJANGO_SETTINGS_MODULE": "console.settings", "LOG_LEVEL": "WARNING",
-        }  # fmt: skip
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        environment = {
+            "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}",
+            "SEND_LEASE_SECONDS": "5",
+            "SEND_COME_BACK_SECONDS": "5",
+        }
+        super().__init__(folder, commands=commands, environment=environment)
 
     @staticmethod
     def _sender(name: str) -> list[str]:
         command = servers.celery_worker("sends-1")
         return [f"{name}@%h" if word == "sends-1@%h" else word for word in command]
 
-    def run(self, *command: str) -> None:
-        done = subprocess.run([sys.executable, *command], cwd=ROOT, env=self._environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-
-    def start(self, *names: str) -> None:
-        for name in names:
-            with (self._folder / f"{name}.log").open("ab") as log:
-                self._processes[name] = subprocess.Popen(
-                    self._commands[name], cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
-                )
-
-    def kill(self, name: str) -> None:
-        """And start it again, as whoever watches over it does."""
-        if name == "postgres":
-            pid = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
-            os.kill(pid, signal.SIGKILL)
-            while Path(f"/proc/{pid}").exists():  # until then it seems to run
-                time.sleep(0.01)
-            self._postgres.start()
-        elif name == "connection":
-            rows = self.ask(
-                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random()"
-            )
-            for (pid,) in rows[:1]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(str(pid)), signal.SIGKILL)
-        else:
-            process = self._processes.pop(name)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            self.start(name)
-
-    def stop(self, name: str) -> None:
-        """As a deploy does: SIGTERM, and a new one."""
-        process = self._processes.pop(name)
-        process.terminate()
-        assert process.wait(timeout=60) in (0, -signal.SIGTERM)  # the latter when it was only about to begin
-        self.start(name)
-
-    def watch(self) -> None:
-        """Beat ends when it begins while the database is away; whoever watches over it starts it again."""
-        for name in [name for name, process in self._processes.items() if process.poll() is not None]:
-            self.start(name)
-
-    def ask(self, query: str) -> list[tuple[object, ...]]:
-        """Rows; none while the server is away."""
-        with contextlib.suppress(psycopg2.Error):
-            connection = psycopg2.connect(self._postgres.url)
-            with contextlib.closing(connection), connection.cursor() as cursor:
-                cursor.execute(query)
-                return cursor.fetchall()
-        return []
-
     def is_completed(self) -> bool:
         return self.ask("SELECT state FROM campaigns_run") == [("COMPLETED",)]
 
     def state(self) -> str:
-        """What an operator would look at."""
         found = [
             str(self.ask("SELECT state, frozen, server_failures, server_said, not_before, now() FROM campaigns_run")),
             str(
@@ -127,16 +59,8 @@ class Installation:
                     " WHERE state = 'OPEN' ORDER BY number LIMIT 5"
                 )
             ),
-            str({name: process.poll() for name, process in self._processes.items()}),
         ]
-        return "\n".join([*found, *(path.read_text()[-2000:] for path in sorted(self._folder.glob("*.log")))])
-
-    def close(self) -> None:
-        for process in self._processes.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self._postgres.stop()
+        return "\n".join([*found, super().state()])
 
 
 @pytest.fixture
@@ -147,13 +71,13 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture(params=[2, 4] if IS_LONG else [2])
-def installation(tmp_path: Path, server: ScriptedServer, request: pytest.FixtureRequest) -> Iterator[Installation]:
-    made = Installation(tmp_path, senders=request.param, mail_port=server.port)
+def installation(tmp_path: Path, server: ScriptedServer, request: pytest.FixtureRequest) -> Iterator[Sending]:
+    made = Sending(tmp_path, senders=request.param, mail_port=server.port)
     yield made
     made.close()
 
 
-def wait_until(condition: Callable[[], bool], installation: Installation) -> None:
+def wait_until(condition: Callable[[], bool], installation: Sending) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         assert time.monotonic() < deadline, installation.state()
@@ -161,14 +85,14 @@ def wait_until(condition: Callable[[], bool], installation: Installation) -> Non
         time.sleep(0.01)
 
 
-def begin(installation: Installation) -> None:
+def begin(installation: Sending) -> None:
     installation.start("redis")
     installation.run("manage.py", "migrate", "--verbosity", "0")
     installation.run("-m", "tests.campaigns.sending_script", "prepare", str(RECIPIENTS))
     installation.start("beat", "ticks", *installation.senders)
 
 
-def unknown(installation: Installation, server: ScriptedServer) -> int:
+def unknown(installation: Sending, server: ScriptedServer) -> int:
     """Waits for the end, and checks it: nobody got two, everybody has one outcome, and each SUCCESS was received. How many UNKNOWN."""
     wait_until(installation.is_completed, installation)
     received = collections.Counter(recipient for recipient, _body in server.bodies)
@@ -192,7 +116,7 @@ def unknown(installation: Installation, server: ScriptedServer) -> int:
     return len(by_outcome["UNKNOWN"])
 
 
-def at_random_moments(chance: random.Random, server: ScriptedServer, installation: Installation) -> Iterator[None]:
+def at_random_moments(chance: random.Random, server: ScriptedServer, installation: Sending) -> Iterator[None]:
     """While the messages go out: about every so many of them, and somewhere in what is then being done."""
     for number in range(KILLS):
         moment = RECIPIENTS * number // (KILLS + 1) + chance.randrange(1, RECIPIENTS // (KILLS + 1))
@@ -203,7 +127,7 @@ def at_random_moments(chance: random.Random, server: ScriptedServer, installatio
 @pytest.mark.crash
 @pytest.mark.timeout(1800)
 def test_killed_at_random_moments_nobody_gets_two_and_only_dead_workers_leave_doubt(
-    installation: Installation, server: ScriptedServer
+    installation: Sending, server: ScriptedServer
 ) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
@@ -235,7 +159,7 @@ def test_killed_at_random_moments_nobody_gets_two_and_only_dead_workers_leave_do
 
 @pytest.mark.crash
 @pytest.mark.timeout(1800)
-def test_what_is_not_a_worker_leaves_no_doubt_when_it_dies(installation: Installation, server: ScriptedServer) -> None:
+def test_what_is_not_a_worker_leaves_no_doubt_when_it_dies(installation: Sending, server: ScriptedServer) -> None:
     chance = random.Random(random.randrange(10**6))
     begin(installation)
 
@@ -247,7 +171,7 @@ def test_what_is_not_a_worker_leaves_no_doubt_when_it_dies(installation: Install
 
 @pytest.mark.crash
 @pytest.mark.timeout(1800)
-def test_a_deploy_leaves_no_doubt(installation: Installation, server: ScriptedServer) -> None:
+def test_a_deploy_leaves_no_doubt(installation: Sending, server: ScriptedServer) -> None:
     chance = random.Random(random.randrange(10**6))
     begin(installation)
 
