@@ -15,7 +15,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+import zoneinfo
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from analytics.models import Event, EventKind, HitClass, SourceKind
 from analytics.services import reach
 from analytics.services.partitions import ensure_partitions
 from analytics.services.record import record_events
+from analytics.statistics import activity, daily
+from analytics.statistics.funnel import funnel
 from bench.report import ENOUGH_ROWS, Figure, Report
 from console.embedded import servers
 from console.embedded.ports import any_port
@@ -66,7 +69,9 @@ def measure(*, report: Report) -> None:
     _consumer(report)
     _http(report)
     _size(report)
-    _indicators(report, int(os.environ.get("BENCH_EVENTS", "5000000")))
+    events = int(os.environ.get("BENCH_EVENTS", "5000000"))
+    _indicators(report, events)
+    _pictures(report, events)
 
 
 def _consumer(report: Report) -> None:
@@ -217,6 +222,36 @@ def _indicators(report: Report, events: int) -> None:
         figure=f"events: an indicator over {events / 1e6:g} million events, p95", value=times[int(0.95 * len(times))], unit="ms",
         rows=events, goal=50, floor=150,
     ))  # fmt: skip
+
+
+def _pictures(report: Report, events: int) -> None:
+    """What the pages of statistics ask, over the same events."""
+    project_id, zone = _PROJECT + 1, zoneinfo.ZoneInfo("Asia/Seoul")
+    today = clock.now().astimezone(zone).date()
+    days = daily.Days(today - datetime.timedelta(days=29), today, zone)
+    kinds = [EventKind.EMAIL_DELIVERED, EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK]
+    asked: dict[str, tuple[Callable[[], object], float, float]] = {
+        "messages by day": (lambda: daily.by_day(project_id=project_id, days=days, kinds=kinds), 50, 150),
+        "hours of the week": (lambda: daily.by_hour_of_week(project_id=project_id, days=days, kinds=kinds), 50, 150),
+        "active endpoints of 30 days": (
+            lambda: activity.active_days(project_id=project_id, first=days.first, last=days.last), 500, 2_000,
+        ),
+        "retention of 8 weeks": (lambda: activity.retention(project_id=project_id, last=days.last), 500, 2_000),
+        "a funnel of 3 steps": (
+            lambda: funnel(project_id=project_id, kinds=kinds, days=days, within=datetime.timedelta(days=7)), 500, 2_000,
+        ),
+    }  # fmt: skip
+    for name, (ask, goal, floor) in asked.items():
+        ask()
+        times = []
+        for _turn in range(5):
+            begun = time.perf_counter()
+            ask()
+            times.append(1000 * (time.perf_counter() - begun))
+        report.add(Figure(
+            figure=f"events: {name}, {events / 1e6:g} million events", value=sorted(times)[2], unit="ms", rows=events, goal=goal,
+            floor=floor,
+        ))  # fmt: skip
 
 
 def _fill(project_id: int, events: int) -> None:

@@ -35,6 +35,7 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
         (_("Segments"), "segments:list-segments"),
         (_("Campaigns"), "campaigns:list-campaigns"),
         (_("Calendar"), "campaigns:show-calendar"),
+        (_("Statistics"), "console:show-statistics"),
         (_("Templates"), "messaging:list-templates"),
         (_("Senders"), "messaging:list-senders"),
         (_("S3 connections"), "segments:list-connections"),

@@ -5,10 +5,16 @@ from __future__ import annotations
 from django.urls import path
 
 from console import views
+from console.statistics import views as statistics
 
 app_name = "console"
 urlpatterns = [
     path("p/<str:project_id>/", views.show_overview, name="show-overview"),
+    path("p/<str:project_id>/statistics/", statistics.show_statistics, name="show-statistics"),
+    path("p/<str:project_id>/statistics/usage/", statistics.show_usage, name="show-usage"),
+    path("p/<str:project_id>/statistics/events/", statistics.show_events, name="show-events"),
+    path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
+    path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
     path("health/", views.show_health, name="show-health"),
     path("health/check/", views.check_invariants, name="check-invariants"),
     path("healthz", views.healthz, name="healthz"),

@@ -87,7 +87,7 @@ class Together:
 
 def copy_rows(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[list[bytes]]:
     """The rows of a query, no column of which is NULL, as raw binary fields: an ordinary cursor spells bitmaps in hex."""
-    data = _copied(query, params, "FORMAT binary")
+    data = copied(query, params, "FORMAT binary")
     at = _HEADER
     while True:
         (fields,) = _FIELDS(data, at)
@@ -115,7 +115,7 @@ def id_set(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Audien
 
 def id_sets(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> dict[str, Audience]:
     """A query of (key, bigint) as one audience a key. Keys must not hold tabs; NULL is the empty text."""
-    data = _copied(query, params, "NULL ''")
+    data = copied(query, params, "NULL ''")
     found: dict[bytes, list[int]] = {}
     for line in data.splitlines():
         key, _, number = line.rpartition(b"\t")
@@ -123,7 +123,8 @@ def id_sets(query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> dict[
     return {key.decode(): Audience(BitMap64(ids)) for key, ids in found.items()}
 
 
-def _copied(query: str, params: Sequence[Any] | Mapping[str, Any], options: str) -> bytes:
+def copied(query: str, params: Sequence[Any] | Mapping[str, Any], options: str) -> bytes:
+    """What COPY gives of a query, in the form that the options ask for."""
     with connection.cursor() as cursor:
         copy = b"COPY (" + cursor.mogrify(query, params) + f") TO STDOUT ({options})".encode()
         out = io.BytesIO()

@@ -9,6 +9,7 @@ application.register("reveal", RevealController);
 // Controllers of other rooms are loaded when a page asks for them.
 const later = {
   calendar: "./controllers/calendar_controller.js",
+  chart: "./controllers/chart_controller.js",
   copy: "./controllers/copy_controller.js",
   "design-editor": "./controllers/design_editor_controller.js",
   length: "./controllers/length_controller.js",

@@ -51,7 +51,7 @@ READS = {
     "endpoints:list-attributes", "endpoints:count-attribute", "messaging:show-domain",
     "messaging:list-templates", "messaging:show-template", "messaging:preview-template", "messaging:preview-template-html",
     "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
-    "messaging:list-suppressions",
+    "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
 }  # fmt: skip
 
 

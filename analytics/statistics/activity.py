@@ -1,0 +1,96 @@
+"""Who is active: distinct endpoints by day and over windows, and who comes back. From sets, by days of UTC.
+
+Active is who did something: opened, clicked, or used an app or a web page.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from analytics.kpis.measures import COUNTED
+from analytics.models import EventKind, Reach, ReachAddition
+from core.audience import Audience
+
+MONTH = 30  # days of “monthly”
+_DONE = Q(kind__in=[EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK]) | Q(kind__gte=EventKind.SESSION_START)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveDay:
+    """``sticky``: daily by monthly; None when nobody was active in the month."""
+
+    day: datetime.date
+    daily: int
+    monthly: int
+
+    @property
+    def sticky(self) -> float | None:
+        return self.daily / self.monthly if self.monthly else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Those who were active in a week and never in the weeks before it that are looked at; ``back``: how many in each week since."""
+
+    week: datetime.date  # its Monday
+    size: int
+    back: list[int]
+
+
+def active_days(*, project_id: int, first: datetime.date, last: datetime.date) -> list[ActiveDay]:
+    """One query; two unions a day, however long the window is."""
+    length = (last - first).days + 1
+    start = first - datetime.timedelta(days=MONTH - 1)
+    sets = _daily(project_id, start, last)
+    all_days = [sets.get(start + datetime.timedelta(days=number), Audience()) for number in range(length + MONTH - 1)]
+    monthly = _windows(all_days, MONTH)
+    return [
+        ActiveDay(first + datetime.timedelta(days=number), len(all_days[number + MONTH - 1]), len(monthly[number]))
+        for number in range(length)
+    ]
+
+
+def retention(*, project_id: int, last: datetime.date, weeks: int = 8) -> list[Cohort]:
+    """The newest weeks (from Monday), the oldest first. One query."""
+    this = last - datetime.timedelta(days=last.weekday())
+    mondays = [this - datetime.timedelta(weeks=number) for number in reversed(range(weeks))]
+    sets = _daily(project_id, mondays[0], last)
+    by_week: dict[datetime.date, list[Audience]] = defaultdict(list)
+    for day, members in sets.items():
+        by_week[day - datetime.timedelta(days=day.weekday())].append(members)
+    active = [Audience.union(by_week[monday]) for monday in mondays]
+    seen, found = Audience(), []
+    for number, monday in enumerate(mondays):
+        new = active[number] - seen
+        seen |= active[number]
+        found.append(Cohort(monday, len(new), [len(new & later) for later in active[number + 1 :]]))
+    return found
+
+
+def _daily(project_id: int, first: datetime.date, last: datetime.date) -> dict[datetime.date, Audience]:
+    narrow = _DONE & Q(project_id=project_id, hit_class__in=COUNTED, link_number=-1, day__gte=first, day__lte=last)
+    kept = Reach.objects.filter(narrow).values_list("day", "members")
+    waiting = ReachAddition.objects.filter(narrow).values_list("day", "members")
+    found: dict[datetime.date, list[Audience]] = defaultdict(list)
+    rows: Iterable[tuple[datetime.date, Any]] = kept.union(waiting, all=True)
+    for day, members in rows:
+        found[day].append(members)
+    return {day: Audience.union(some) for day, some in found.items()}
+
+
+def _windows(sets: Sequence[Audience], length: int) -> list[Audience]:
+    """The union of each ``length`` that follow each other: of stretches of that length, from their ends and from their beginnings."""
+    forward: list[Audience] = []
+    for number, one in enumerate(sets):
+        forward.append(one if number % length == 0 else forward[-1] | one)
+    backward: list[Audience] = [Audience()] * len(sets)
+    for number in range(len(sets) - 1, -1, -1):
+        is_end = number % length == length - 1 or number == len(sets) - 1
+        backward[number] = sets[number] if is_end else sets[number] | backward[number + 1]
+    return [backward[number] | forward[number + length - 1] for number in range(len(sets) - length + 1)]

@@ -1,0 +1,1 @@
+"""Pages of numbers over time, each picture with its numbers as a table."""

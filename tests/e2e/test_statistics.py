@@ -1,0 +1,84 @@
+"""The pages of statistics in a real browser: pictures are drawn, each has its table by keyboard, and they are saved as CSV and PNG."""
+
+from __future__ import annotations
+
+import datetime
+import random
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from playwright.sync_api import Browser, Page, expect
+
+from analytics.events import EventRow
+from analytics.models import EventKind, HitClass, SourceKind
+from analytics.services.partitions import ensure_partitions
+from analytics.services.record import record_events
+from core import clock
+from tests.console.world import World, make_world
+from tests.e2e.conftest import shoot, speak, watched_page
+from tests.e2e.test_templates import log_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+KINDS = [
+    (EventKind.EMAIL_SEND, 400), (EventKind.EMAIL_DELIVERED, 390), (EventKind.EMAIL_OPEN, 150), (EventKind.EMAIL_CLICK, 40),
+    (EventKind.EMAIL_HARDBOUNCE, 10), (EventKind.SESSION_START, 200), (EventKind.MONETIZATION_PURCHASE, 30),
+]  # fmt: skip
+
+
+def fill(world: World) -> None:
+    chance, now = random.Random(7), clock.now()
+    ensure_partitions(now=now)
+    of = {"source_kind": SourceKind.CAMPAIGN, "source_id": world.campaign.pk, "run_id": 1}
+    rows = []
+    for days in range(45):
+        for kind, count in KINDS:
+            for _number in range(int(count * chance.uniform(0.2, 1) / 6)):
+                at = now - datetime.timedelta(days=days, hours=chance.triangular(0, 23, 14))
+                rows.append(EventRow(
+                    id=uuid.uuid4(), occurred_at=at, project_id=world.project.pk, endpoint_id=chance.randrange(1, 400), kind=kind,
+                    hit_class=HitClass.PERSON, **(of if kind < EventKind.SESSION_START else {}),
+                ))  # fmt: skip
+    with transaction.atomic():
+        record_events(events=rows)
+
+
+def saved(page: Page, button: str) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).first.click()
+    return Path(download.value.path()).read_bytes()
+
+
+def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_server: Any) -> None:
+    world = make_world()
+    fill(world)
+    with watched_page(browser, live_server.url) as page:
+        project = log_in(page, world, live_server.url)
+        page.goto(project)
+        page.get_by_role("link", name="Statistics", exact=True).click()
+        expect(page.locator("figure:has(canvas)")).to_have_count(2)
+        page.get_by_text("Numbers as a table").first.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("row")).not_to_have_count(0)
+        expect(page.get_by_role("columnheader", name="Delivered").first).to_be_visible()
+        csv = saved(page, "CSV").decode("utf-8-sig").splitlines()
+        assert csv[0].startswith("Day,Sent,Delivered")
+        assert len(csv) == 31
+        assert saved(page, "PNG").startswith(b"\x89PNG")
+        page.goto(project + "statistics/usage/")
+        expect(page.locator("figure:has(canvas)")).to_have_count(5)
+        page.goto(project + "statistics/funnel/")
+        page.get_by_label("Step 1").select_option(label="_session.start")
+        page.get_by_label("Step 2").select_option(label="_monetization.purchase")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("figure:has(canvas)")).to_have_count(1)
+        funnel = page.url
+        for address, name in (
+            (project + "statistics/", "statistics"), (project + "statistics/usage/", "usage"),
+            (project + "statistics/events/", "events"), (funnel, "funnel"),
+        ):  # fmt: skip
+            shoot(page, address, name)
+        speak(page, "en")
