@@ -146,3 +146,12 @@ def test_a_funnel_reaches_whom_plain_counting_reaches(
 
     expected = naive(told, within)
     assert [set(one.members) for one in found] == [one if among is None else one & among for one in expected]
+
+
+def test_endpoints_whose_numbers_lie_far_apart_go_through_a_funnel_too() -> None:
+    project = next(_projects)
+    record(project, (STEPS[0], 1, 1), (STEPS[1], 1, 2), (STEPS[0], 1 << 40, 1), (STEPS[1], 1 << 40, 3), (STEPS[2], 1 << 41, 1))
+
+    found = funnel(project_id=project, kinds=STEPS, days=days(2), within=datetime.timedelta(hours=5))
+
+    assert [set(one.members) for one in found] == [{1, 1 << 40}, {1, 1 << 40}, set()]
