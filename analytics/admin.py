@@ -13,6 +13,8 @@ from analytics.models import (
     ErasedEndpoint,
     EventType,
     Horizon,
+    LakeFile,
+    LakePosition,
     Reach,
     ReachAddition,
     SendCounter,
@@ -101,3 +103,15 @@ class ErasedEndpointAdmin(OperatorAdmin):
     list_display = ("endpoint_id", "erased_at")
     search_fields = ("=endpoint_id",)
     ordering = ("-endpoint_id",)
+
+
+@admin.register(LakeFile)
+class LakeFileAdmin(OperatorAdmin):
+    list_display = ("day", "project_id", "kind", "rows", "bytes", "made_at", "replaced_at", "path")
+    list_filter = ("kind",)
+    search_fields = ("path",)
+
+
+@admin.register(LakePosition)
+class LakePositionAdmin(OperatorAdmin):
+    list_display = ("position", "moved_at")

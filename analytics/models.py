@@ -302,3 +302,39 @@ class StreamPosition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream} at {self.position}"
+
+
+class LakePosition(models.Model):
+    """Up to which position events are in the lake's files; moves in the transaction that adds their rows. One row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0)
+    moved_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"up to {self.position}"
+
+
+class LakeFile(models.Model):
+    """A Parquet file of events of one project, type and day (UTC). Never changed: another one takes its place."""
+
+    project_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()
+    day = models.DateField()
+    path = models.CharField(max_length=300, unique=True)  # below the lake's folder
+    rows = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    first_position = models.BigIntegerField()
+    last_position = models.BigIntegerField()
+    made_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True, blank=True)  # not of the lake any more: its file goes a little later
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(rows__gt=0), name="lake_file_has_rows")]
+        indexes = [
+            models.Index(fields=["project_id", "kind", "day"], condition=models.Q(replaced_at=None), name="lake_file_current"),
+            models.Index(fields=["replaced_at"], condition=models.Q(replaced_at__isnull=False), name="lake_file_replaced"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path

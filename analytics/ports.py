@@ -37,6 +37,8 @@ class RunFacts:
 
 # (project id, endpoint ids) → what is known of those that still exist. Endpoints register.
 endpoint_facts: Port[[int, Collection[int]], dict[int, EndpointFacts]] = Port("endpoint_facts")
+# (project id, endpoint ids) → the public ids of those that still exist. Endpoints register.
+endpoint_names: Port[[int, Collection[int]], dict[int, str]] = Port("endpoint_names")
 # (project id, run ids) → what is known of them. Campaigns (and journeys) register.
 run_facts: Port[[int, Collection[int]], dict[int, RunFacts]] = Port("run_facts")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from analytics.hits import drain
+from analytics.lake import upkeep, writing
 from analytics.services import partitions, reach
 from core import clock
 
@@ -22,3 +23,13 @@ def tick_partitions() -> None:
 @shared_task(name="analytics.tick_reach")
 def tick_reach() -> None:
     reach.fold_reach()
+
+
+@shared_task(name="analytics.tick_lake")
+def tick_lake() -> None:
+    writing.write_events(now=clock.now())
+
+
+@shared_task(name="analytics.tick_lake_upkeep")
+def tick_lake_upkeep() -> None:
+    upkeep.keep_up(now=clock.now())

@@ -167,6 +167,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # bytes; larger uploads go to disk
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20  # bytes; a message of 1 MB in a form must arrive to be refused with a reason
 FACET_VALUES_LIMIT = env.int("FACET_VALUES_LIMIT", default=10_000)  # distinct values; an attribute with more is asked by SQL
 FACET_CACHE_BYTES = env.int("FACET_CACHE_BYTES", default=256 << 20)  # bitmaps kept in each process
+LAKE_URL = env.str("LAKE_URL", default=str(VAR_DIR / "lake"))  # a folder, or s3://bucket/prefix
+LAKE_RETENTION_DAYS = env.int("LAKE_RETENTION_DAYS", default=0)  # 0: events stay in it as long as the project
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
 ENDPOINTS_PER_USER = env.int("ENDPOINTS_PER_USER", default=15)
 ATTRIBUTE_NAMES_LIMIT = env.int("ATTRIBUTE_NAMES_LIMIT", default=250)
@@ -218,6 +220,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.mail_*": {"queue": "exports"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
+    "analytics.tick_lake*": {"queue": "exports"},  # it takes longer than the other ticks may wait
     "*.tick_*": {"queue": "ticks"},
 }
 CELERY_TASK_ACKS_LATE = False  # a lost message costs latency: the next tick finds the row again
@@ -254,6 +257,8 @@ CELERY_BEAT_SCHEDULE = {
     "segments.tick_schedules": {"task": "segments.tick_schedules", "schedule": 5.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
+    "analytics.tick_lake": {"task": "analytics.tick_lake", "schedule": 60.0, "options": {"expires": 50}},
+    "analytics.tick_lake_upkeep": {"task": "analytics.tick_lake_upkeep", "schedule": 300.0, "options": {"expires": 200}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},
     "endpoints.tick_rebuilds": {"task": "endpoints.tick_rebuilds", "schedule": 30.0, "options": {"expires": 20}},

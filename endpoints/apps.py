@@ -17,6 +17,12 @@ def _endpoint_facts(project_id: int, ids: Collection[int]) -> dict[int, Endpoint
     return {row.id: EndpointFacts(row.document["Id"], row.address, row.document) for row in rows}
 
 
+def _endpoint_names(project_id: int, ids: Collection[int]) -> dict[int, str]:
+    from endpoints.models import Endpoint
+
+    return dict(Endpoint.objects.filter(project_id=project_id, pk__in=ids).values_list("pk", "endpoint_id"))
+
+
 class EndpointsConfig(AppConfig):
     name = "endpoints"
 
@@ -30,6 +36,8 @@ class EndpointsConfig(AppConfig):
         ports.register_eraser("analytics.Reach", erasers.erase_reach)
         ports.register_eraser("endpoints.FacetChunk", erasers.erase_values)
         ports.register_eraser("analytics.ReachAddition", erasers.erase_reach_additions)
+        ports.register_eraser("analytics.LakeFile", erasers.erase_lake)
         analytics_ports.endpoint_facts.register("endpoints", _endpoint_facts)
+        analytics_ports.endpoint_names.register("endpoints", _endpoint_names)
         project_ports.audit_sentences.register("endpoints", lambda: audited.SENTENCES)
         project_ports.audit_things.register("endpoints", audited.things)

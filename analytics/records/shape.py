@@ -48,7 +48,9 @@ def records_of(*, project: Project, events: Sequence[StoredEvent]) -> list[Recor
     facts: dict[int, RunFacts] = {}
     for known in run_facts.call(project.pk, runs):
         facts |= known
-    about = _About(project, endpoints, facts, names_of(project_id=project.pk), _sent(project, events), _account())
+    about = _About(
+        project, endpoints, facts, names_of(project_id=project.pk), sent_times(project_id=project.pk, events=events), _account()
+    )
     return [about.record(one) for one in events]
 
 
@@ -56,14 +58,14 @@ def _account() -> str:
     return Installation.objects.values_list("account_id", flat=True).first() or "000000000000"
 
 
-def _sent(project: Project, events: Sequence[StoredEvent]) -> dict[tuple[int, int], datetime.datetime]:
-    """When each message was sent that something happened to."""
+def sent_times(*, project_id: int, events: Sequence[StoredEvent]) -> dict[tuple[int, int], datetime.datetime]:
+    """When each message was sent that something happened to, by endpoint and run."""
     pairs = [(one.endpoint_id, one.run_id) for one in events if one.kind in _MAIL and one.run_id is not None]
     if not pairs:
         return {}
     with connection.cursor() as cursor:
         ids, runs = bigint_array({one for one, _run in pairs}), bigint_array({run for _one, run in pairs})
-        cursor.execute(_SENT, [project.pk, ids, runs, EventKind.EMAIL_SEND])
+        cursor.execute(_SENT, [project_id, ids, runs, EventKind.EMAIL_SEND])
         return {(endpoint_id, run_id): at for endpoint_id, run_id, at in cursor.fetchall()}
 
 

@@ -1,4 +1,4 @@
-"""A project's events in the order of their positions."""
+"""Events in the order of their positions, of one project or of all."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ _COLUMNS = """
 _NEXT = f"""
     SELECT {_COLUMNS} FROM analytics_event
      WHERE project_id = %(project)s AND position > %(after)s AND position <= %(until)s ORDER BY position
+"""
+_NEXT_OF_ALL = f"""
+    SELECT project_id, {_COLUMNS} FROM analytics_event
+     WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(limit)s
 """
 
 
@@ -61,6 +65,30 @@ def events_after(*, project_id: int, after: int, settled: int, limit: int) -> Sp
             if len(rows) and found and rows[-1][0] > found[-1].position:
                 until = found[-1].position  # there are more in this span
     return Span(found, until)
+
+
+@dataclass(frozen=True, slots=True)
+class EveryonesSpan:
+    """As ``Span``, of all projects: their events by project."""
+
+    events: dict[int, list[StoredEvent]]
+    until: int
+
+
+def everyones_events_after(*, after: int, settled: int, limit: int) -> EveryonesSpan:
+    """The next events of all projects after a position, at most ``limit``."""
+    until, count = after, 0
+    found: dict[int, list[StoredEvent]] = {}
+    with connection.cursor() as cursor:
+        while until < settled and count < limit:
+            end = min(until + _SPAN, settled)
+            cursor.execute(_NEXT_OF_ALL, {"after": until, "until": end, "limit": limit - count})
+            rows = cursor.fetchall()
+            for project_id, *row in rows:
+                found.setdefault(project_id, []).append(_event(tuple(row)))
+            count += len(rows)
+            until = rows[-1][1] if count == limit else end  # there may be more in this span
+    return EveryonesSpan(found, until)
 
 
 def _event(row: tuple[Any, ...]) -> StoredEvent:

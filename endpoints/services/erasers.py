@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop
 
+from analytics.lake import erasing as lake
 from analytics.services import erasing
 from endpoints.facets import folding, rebuilding
 from endpoints.ports import Erased, ErasedPerson
@@ -28,4 +29,9 @@ def erase_values(person: ErasedPerson, after: int) -> Erased:
 
 def erase_reach_additions(person: ErasedPerson, after: int) -> Erased:
     struck = erasing.erase_reach_additions(project_id=person.project_id, endpoint_ids=person.endpoint_ids, after=after)
+    return Erased(rows=struck.rows, after=struck.after)
+
+
+def erase_lake(person: ErasedPerson, after: int) -> Erased:
+    struck = lake.erase_rows(project_id=person.project_id, endpoint_ids=person.endpoint_ids, after=after)
     return Erased(rows=struck.rows, after=struck.after)
