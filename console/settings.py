@@ -169,6 +169,8 @@ FACET_VALUES_LIMIT = env.int("FACET_VALUES_LIMIT", default=10_000)  # distinct v
 FACET_CACHE_BYTES = env.int("FACET_CACHE_BYTES", default=256 << 20)  # bitmaps kept in each process
 LAKE_URL = env.str("LAKE_URL", default=str(VAR_DIR / "lake"))  # a folder, or s3://bucket/prefix
 LAKE_RETENTION_DAYS = env.int("LAKE_RETENTION_DAYS", default=0)  # 0: events stay in it as long as the project
+SQL_SECONDS = env.float("SQL_SECONDS", default=20.0)  # of a query over the lake
+SQL_MEMORY_BYTES = env.int("SQL_MEMORY_BYTES", default=512 << 20)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
 ENDPOINTS_PER_USER = env.int("ENDPOINTS_PER_USER", default=15)
 ATTRIBUTE_NAMES_LIMIT = env.int("ATTRIBUTE_NAMES_LIMIT", default=250)

@@ -36,11 +36,11 @@ SCHEMA = pa.schema(
     ]
 )
 # Texts of which a file holds few different ones.
-WORDS = (
+_WORDS = (
     "event_type", "app_id", "campaign_id", "campaign_activity_id", "treatment_id", "journey_id", "journey_activity_id", "link",
     "hit_class", "user_agent",
 )  # fmt: skip
-_DICTIONARIES = [*WORDS, "link_number", "attributes.key_value.key", "attributes.key_value.value", "metrics.key_value.key"]
+_DICTIONARIES = [*_WORDS, "link_number", "attributes.key_value.key", "attributes.key_value.value", "metrics.key_value.key"]
 _ENCODINGS = {
     "event_timestamp": "DELTA_BINARY_PACKED", "arrival_timestamp": "DELTA_BINARY_PACKED", "endpoint_id": "DELTA_BINARY_PACKED",
     "position": "DELTA_BINARY_PACKED", "client_id": "DELTA_BYTE_ARRAY", "session_id": "DELTA_BYTE_ARRAY",

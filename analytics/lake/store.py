@@ -62,6 +62,7 @@ class FolderStore:
         schema.write(full, tables)
         for folder in (full.parent, *full.parent.parents[:3]):
             _sync_folder(folder)
+        full.chmod(0o444)
         return full.stat().st_size
 
     def local(self, path: str) -> Path:
