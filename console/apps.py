@@ -7,6 +7,14 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console.checks import secrets_are_set
+        from console.services import erasing
+        from console.sql import audited
+        from endpoints import ports
+        from projects import ports as project_ports
 
+        ports.register_eraser("console.SavedQuery", erasing.erase_saved)
+        ports.register_eraser("console.QueryRun", erasing.erase_runs)
+        project_ports.audit_sentences.register("console", lambda: audited.SENTENCES)
+        project_ports.audit_things.register("console", audited.things)
         register(secrets_are_set, Tags.security)
         import console.celery  # noqa: F401  (the web process must know the broker before a service calls .delay())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from projects.models import Project
+from projects.models import Project, User
 
 
 class Invariant(models.TextChoices):
@@ -42,3 +42,39 @@ class InvariantCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.invariant}"
+
+
+class SavedQuery(models.Model):
+    """SQL to run again, by its name."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=100)
+    sql = models.TextField()
+    parameters = models.JSONField(default=dict)  # name → the value that it had when it was saved
+    saved_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "saved queries"
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="saved_query_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QueryRun(models.Model):
+    """A query that was run. Without an end it is still at it, or was broken off with the process that waited for it."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    sql = models.TextField()
+    parameters = models.JSONField(default=dict)
+    began_at = models.DateTimeField()
+    seconds = models.FloatField(null=True, blank=True)
+    rows = models.IntegerField(null=True, blank=True)  # empty: it was refused, or is not over
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="query_run_of_project")]
+
+    def __str__(self) -> str:
+        return self.sql[:80]

@@ -37,6 +37,7 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
         (_("Calendar"), "campaigns:show-calendar"),
         (_("Statistics"), "console:show-statistics"),
         (_("Templates"), "messaging:list-templates"),
+        (_("SQL"), "console:show-sql"),
         (_("Senders"), "messaging:list-senders"),
         (_("S3 connections"), "segments:list-connections"),
         (_("Members and roles"), "projects:list-members"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from console import views
+from console.sql import views as sql
 from console.statistics import views as statistics
 
 app_name = "console"
@@ -15,6 +16,12 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/events/", statistics.show_events, name="show-events"),
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
+    path("p/<str:project_id>/sql/", sql.show_sql, name="show-sql"),
+    path("p/<str:project_id>/sql/run/", sql.run_sql, name="run-sql"),
+    path("p/<str:project_id>/sql/download/", sql.download_sql, name="download-sql"),
+    path("p/<str:project_id>/sql/segment/", sql.create_sql_segment, name="create-sql-segment"),
+    path("p/<str:project_id>/sql/save/", sql.save_query, name="save-query"),
+    path("p/<str:project_id>/sql/saved/<int:query_id>/delete/", sql.delete_query, name="delete-query"),
     path("health/", views.show_health, name="show-health"),
     path("health/check/", views.check_invariants, name="check-invariants"),
     path("healthz", views.healthz, name="healthz"),

@@ -35,6 +35,7 @@ KINDS = {
     "connection": gettext_lazy("S3 connections"),
     "campaign": gettext_lazy("Campaigns"),
     "slice": gettext_lazy("Slices being sent"),
+    "query": gettext_lazy("Queries"),
     "endpoint": gettext_lazy("Endpoints"),
     "user": gettext_lazy("Users"),
     "person": gettext_lazy("Erasures"),

@@ -144,12 +144,20 @@ def _quoted(text: str) -> str:
 
 
 def _tell(connection: Any, request: dict[str, Any]) -> None:
-    _say({"columns": [{"name": name, "type": str(kind)} for name, kind, *_rest in connection.description]})
+    columns = [{"name": name, "type": str(kind)} for name, kind, *_rest in connection.description]
+    if request["only"]:
+        places = [place for name in request["only"] for place, one in enumerate(columns) if one["name"] == name][:1]
+        if not places:
+            _say({"error": {"code": "column", "text": ", ".join(request["only"])}})
+            return
+    else:
+        places = list(range(len(columns)))
+    _say({"columns": [columns[place] for place in places]})
     told, size, is_cut = 0, 0, False
     while rows := connection.fetchmany(_FETCHED):
         left = request["rows"] - told
         is_cut = len(rows) > left
-        line = json.dumps({"rows": [[_plain(cell) for cell in row] for row in rows[:left]]}, ensure_ascii=False)
+        line = json.dumps({"rows": [[_plain(row[place]) for place in places] for row in rows[:left]]}, ensure_ascii=False)
         told, size = told + len(rows[:left]), size + len(line)
         is_cut = is_cut or size > request["bytes"]
         _write(line)

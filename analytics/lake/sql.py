@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from analytics.lake.store import store
 from core.errors import Refusal
 
 ROWS = 10_000
+PEOPLE = ("endpoint_id", "client_id")
 BYTES = 8 << 20  # of an answer
 CHARACTERS = 20_000  # of a query
 _THREADS = 2
@@ -64,14 +65,24 @@ class Answer:
     is_cut: bool
     seconds: float
 
+    @property
+    def names_people(self) -> bool:
+        """Whether a column says which endpoints."""
+        return any(column.name in PEOPLE for column in self.columns)
+
 
 def parameters_of(sql: str) -> list[str]:
     """The names of the ``:name`` in a query, in their order."""
     return list(dict.fromkeys(found["name"] for found in _PARTS.finditer(sql) if found["name"]))
 
 
-def run(*, project_id: int, sql: str, parameters: Mapping[str, str] | None = None) -> Answer:
-    """The answer to one SELECT over the project's events, and nobody else's. Raises ``SqlRefused``."""
+def run(
+    *, project_id: int, sql: str, parameters: Mapping[str, str] | None = None, only: Sequence[str] = (), rows: int = ROWS
+) -> Answer:
+    """The answer to one SELECT over the project's events, and nobody else's. Raises ``SqlRefused``.
+
+    ``only``: the answer has one column, the first of these that the query has.
+    """
     if len(sql) > CHARACTERS:
         raise SqlRefused(_("A query has at most %(limit)s characters.") % {"limit": f"{CHARACTERS:,}"})
     paths = _paths(project_id)
@@ -79,7 +90,7 @@ def run(*, project_id: int, sql: str, parameters: Mapping[str, str] | None = Non
         "sql": _PARTS.sub(lambda found: f"${found['name']}" if found["name"] else found[0], sql),
         "parameters": {name: _typed(value) for name, value in (parameters or {}).items()},
         "files": paths, "views": catalog.views(paths=paths),
-        "rows": ROWS, "bytes": BYTES, "seconds": settings.SQL_SECONDS, "memory": settings.SQL_MEMORY_BYTES,
+        "rows": rows, "only": list(only), "bytes": BYTES, "seconds": settings.SQL_SECONDS, "memory": settings.SQL_MEMORY_BYTES,
         "address_space": settings.SQL_MEMORY_BYTES + _ROOM, "threads": _THREADS,
     }  # fmt: skip
     with _slot(project_id):
@@ -197,6 +208,8 @@ def _refusal(code: str, text: str) -> SqlRefused:
             return SqlRefused(_("One SELECT at a time is answered here, and nothing else: the events can't be changed."))
         case "parameters":
             return SqlRefused(_("Give a value for: %(names)s") % {"names": text})
+        case "column":
+            return SqlRefused(_("The result has none of these columns: %(names)s") % {"names": text})
         case "memory":
             memory = f"{settings.SQL_MEMORY_BYTES >> 20:,}"
             return SqlRefused(

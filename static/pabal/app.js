@@ -16,6 +16,7 @@ const later = {
   rows: "./controllers/rows_controller.js",
   "segment-builder": "./controllers/segment_builder_controller.js",
   shares: "./controllers/shares_controller.js",
+  sql: "./controllers/sql_controller.js",
 };
 for (const [name, path] of Object.entries(later)) {
   if (document.querySelector(`[data-controller~="${name}"]`)) {

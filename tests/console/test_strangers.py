@@ -52,6 +52,7 @@ READS = {
     "messaging:list-templates", "messaging:show-template", "messaging:preview-template", "messaging:preview-template-html",
     "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
+    "console:show-sql",
 }  # fmt: skip
 
 

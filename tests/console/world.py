@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from campaigns.models import Campaign, Run, RunExclusion
+from console.models import QueryRun, SavedQuery
 from core.audience import Audience
 from messaging.models import (
     BounceMailbox,
@@ -62,6 +63,7 @@ class World:
     endpoint_id: int
     template: MessageTemplate
     image: MessageImage
+    query: SavedQuery
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -84,6 +86,7 @@ class World:
             "endpoint_id": self.endpoint_id,
             "template_id": self.template.pk,
             "image_id": self.image.pk,
+            "query_id": self.query.pk,
         }
 
 
@@ -145,8 +148,14 @@ def make_world(*, text: str = "가을") -> World:
         image=MessageImage.objects.create(
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
-        ),
+        ), query=_query(project, text),
     )  # fmt: skip
+
+
+def _query(project: Project, text: str) -> SavedQuery:
+    asked = {"project": project, "sql": f"SELECT '{text}' = :name", "parameters": {"name": text}}
+    QueryRun.objects.create(actor=project.created_by, began_at=NOW, seconds=0.5, rows=1, **asked)
+    return SavedQuery.objects.create(name=text[:100], saved_by=project.created_by, saved_at=NOW, **asked)
 
 
 def _relay(project: Project, text: str) -> Relay:

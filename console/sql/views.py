@@ -1,0 +1,161 @@
+"""The page of SQL. Whoever may change a project may run queries over its events; viewers read the saved ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from analytics.lake import catalog
+from analytics.lake import sql as lake
+from console.models import QueryRun, SavedQuery
+from console.services import asking, saving
+from console.sql.forms import PREFIX, QueryForm
+from core import clock, keyset
+from core.errors import Refusal
+from messaging.suppression import files
+from projects.access import Access, project_or_404
+from projects.models import Role
+
+_HISTORY = 15
+_FIRST = """\
+SELECT event_type, count(*) AS events, count(DISTINCT endpoint_id) AS endpoints
+FROM all_events
+GROUP BY ALL
+ORDER BY events DESC"""
+
+
+@login_required
+def show_sql(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id)
+    chosen: SavedQuery | QueryRun | None = None
+    if (saved := keyset.position(request.GET.get("saved", ""))) is not None:
+        chosen = SavedQuery.objects.filter(project=access.project, pk=saved).first()
+    elif (run := keyset.position(request.GET.get("run", ""))) is not None:
+        chosen = QueryRun.objects.filter(project=access.project, pk=run).first()
+    name = chosen.name if isinstance(chosen, SavedQuery) else ""
+    return _page(request, access, sql=chosen.sql if chosen else _FIRST, values=chosen.parameters if chosen else {}, name=name)
+
+
+def _page(
+    request: HttpRequest, access: Access, *, sql: str, values: Mapping[str, str], name: str = "", **result: Any
+) -> HttpResponse:
+    tables = catalog.tables()
+    words = sorted({table.name for table in tables} | {column.name for table in tables for column in table.columns})
+    context = {
+        "sql": sql, "name": name, "tables": tables, "words": json.dumps(words), "prefix": PREFIX,
+        "values": [(one, values.get(one, "")) for one in lake.parameters_of(sql)],
+        "saved": SavedQuery.objects.filter(project=access.project).order_by("name"),
+        "runs": QueryRun.objects.filter(project=access.project).select_related("actor").order_by("-pk")[:_HISTORY],
+        "limit": lake.ROWS, "characters": lake.CHARACTERS, **result,
+    }  # fmt: skip
+    return render(request, "console/sql.html", context)
+
+
+@login_required
+@require_POST
+def run_sql(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    form, result, values = QueryForm(request.POST), dict[str, Any](), dict[str, str]()
+    if form.is_valid():
+        values = form.parameters()
+        try:
+            result["answer"] = asking.ask(
+                project=access.project, actor=access.user, sql=form.cleaned_data["sql"], parameters=values, now=clock.now()
+            )
+        except lake.SqlRefused as refusal:
+            result["refusal"] = refusal
+    else:
+        result["refusal"] = lake.SqlRefused(form.sentence())
+    if request.headers.get("HX-Request"):
+        return render(request, "console/_sql_result.html", result | {"limit": lake.ROWS})
+    return _page(
+        request, access, sql=request.POST.get("sql", ""), values=values, name=request.POST.get("name", "")[:100], **result
+    )  # fmt: skip
+
+
+@login_required
+@require_POST
+def download_sql(request: HttpRequest, project_id: str) -> HttpResponse | StreamingHttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    form = QueryForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, access, lake.SqlRefused(form.sentence()))
+    given = {"sql": form.cleaned_data["sql"], "parameters": form.parameters()}
+    try:
+        answer = asking.download(project=access.project, actor=access.user, now=clock.now(), **given)
+    except lake.SqlRefused as refusal:
+        return _refused(request, access, refusal)
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        yield tuple(column.name for column in answer.columns)
+        for row in answer.rows:
+            yield tuple("" if cell is None else str(cell) for cell in row)
+
+    return StreamingHttpResponse(
+        files.lines(rows()),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="result.csv"'},
+    )
+
+
+@login_required
+@require_POST
+def create_sql_segment(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The endpoints that the result names, as a segment."""
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    form = QueryForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, access, lake.SqlRefused(form.sentence()))
+    if not form.cleaned_data["segment_name"]:
+        return _refused(request, access, lake.SqlRefused(_("Give the segment a name.")))
+    try:
+        segment = asking.make_segment(
+            project=access.project, actor=access.user, name=form.cleaned_data["segment_name"], sql=form.cleaned_data["sql"],
+            parameters=form.parameters(), now=clock.now(),
+        )  # fmt: skip
+    except Refusal as refusal:
+        return _refused(request, access, refusal)
+    messages.success(request, _("The endpoints of the result are a segment now."))
+    return redirect("segments:show-segment", access.project.public_id, segment.public_id)
+
+
+@login_required
+@require_POST
+def save_query(request: HttpRequest, project_id: str) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    form = QueryForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, access, lake.SqlRefused(form.sentence()))
+    if not form.cleaned_data["name"]:
+        return _refused(request, access, lake.SqlRefused(_("Give the query a name, under which it is found again.")))
+    query = saving.save_query(
+        project=access.project, actor=access.user, name=form.cleaned_data["name"], sql=form.cleaned_data["sql"],
+        parameters=form.parameters(), now=clock.now(),
+    )  # fmt: skip
+    messages.success(request, _("Saved."))
+    return redirect(f"{reverse('console:show-sql', args=[access.project.public_id])}?saved={query.pk}")
+
+
+@login_required
+@require_POST
+def delete_query(request: HttpRequest, project_id: str, query_id: int) -> HttpResponse:
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    query = get_object_or_404(SavedQuery.objects.select_related("project"), project=access.project, pk=query_id)
+    saving.delete_query(query=query, actor=access.user, now=clock.now())
+    return redirect("console:show-sql", access.project.public_id)
+
+
+def _refused(request: HttpRequest, access: Access, refusal: Refusal) -> HttpResponse:
+    """The page with what was typed, and what is wrong."""
+    sql = request.POST.get("sql", "")
+    values = {one: request.POST.get(f"{PREFIX}{one}", "") for one in lake.parameters_of(sql)}
+    return _page(request, access, sql=sql, values=values, name=request.POST.get("name", "")[:100], refusal=refusal)
