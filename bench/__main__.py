@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+_LAKE = 500  # events of an endpoint, in the lake
 AREAS = ("rendering", "events", "imports", "segments", "sending", "pages")
 
 
@@ -52,7 +53,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import crowd, events, imports, pages, rendering, segments, sending
+    from bench import crowd, events, imports, lake, pages, rendering, segments, sending
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -62,6 +63,7 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
         rendering.measure(report=report)
     if "events" in wanted:
         events.measure(report=report)
+        lake.measure(report=report, events=rows * _LAKE)
     if set(wanted) <= {"rendering", "events"}:
         return
     owner = User.objects.create_user("bench@example.com", None)
