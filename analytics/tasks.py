@@ -6,6 +6,7 @@ from celery import shared_task
 
 from analytics.hits import drain
 from analytics.lake import upkeep, writing
+from analytics.lake.store import store
 from analytics.services import partitions, reach
 from core import clock
 
@@ -33,3 +34,8 @@ def tick_lake() -> None:
 @shared_task(name="analytics.tick_lake_upkeep")
 def tick_lake_upkeep() -> None:
     upkeep.keep_up(now=clock.now())
+
+
+@shared_task(name="analytics.tick_lake_orphans")
+def tick_lake_orphans() -> None:
+    upkeep.sweep_orphans(where=store(), now=clock.now())

@@ -260,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
     "analytics.tick_lake": {"task": "analytics.tick_lake", "schedule": 60.0, "options": {"expires": 50}},
+    "analytics.tick_lake_orphans": {"task": "analytics.tick_lake_orphans", "schedule": 3600.0, "options": {"expires": 600}},
     "analytics.tick_lake_upkeep": {"task": "analytics.tick_lake_upkeep", "schedule": 300.0, "options": {"expires": 200}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},

@@ -85,7 +85,7 @@ def _table(
         "endpoint_id": [one.endpoint_id for one in events],
         "position": [one.position for one in events],
         "app_id": [app_id] * len(events),
-        "session_id": [_text(one.get("session", _NOTHING).get("id")) for one in data],
+        "session_id": [_session(one) for one in data],
         "link": [_text(one.get("link")) for one in data],
         "link_number": [one.link_number for one in events],
         "hit_class": [_HIT.get(one.hit_class) for one in events],
@@ -127,6 +127,11 @@ def _metrics(data: dict[str, Any]) -> Pairs:
     if isinstance(own := data.get("metrics"), dict):
         told |= own
     return [(str(name), float(value)) for name, value in told.items() if isinstance(value, int | float)]
+
+
+def _session(data: dict[str, Any]) -> str | None:
+    said = data.get("session")
+    return _text(said.get("id")) if isinstance(said, dict) else None
 
 
 def _text(value: Any) -> str | None:

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from analytics.lake import catalog, files
 from analytics.lake.store import store
 from core.errors import Refusal
+from projects.models import Project
 
 ROWS = 10_000
 PEOPLE = ("endpoint_id", "client_id")
@@ -100,11 +101,14 @@ def run(
 def _paths(project_id: int) -> list[str]:
     where = store()
     try:
-        return [str(where.local(one.path).absolute()) for one in files.current(project_id=project_id)]
+        listed = list(files.current(project_id=project_id).values_list("path", flat=True))
+        found = [str(where.local(path).absolute()) for path in listed]
     except FileNotFoundError:
         raise SqlRefused(
             _("Files of the lake are missing. Ask the operator of this installation to run “manage.py lake rebuild”.")
         ) from None
+    where.forget_copies(app_id=Project.objects.values_list("public_id", flat=True).get(pk=project_id), but=set(listed))
+    return found
 
 
 def _typed(value: str) -> str | int | float:

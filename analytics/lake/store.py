@@ -9,7 +9,7 @@ import datetime
 import os
 import tempfile
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from django.core.files import File
 from analytics.lake import schema
 from core.ids import public_id
 
+_COPY_IN_USE_SECONDS = 5 * 60  # a query may still read it
 _COPY_KEPT_SECONDS = 24 * 60 * 60  # a copy of an object, since it was last read
 
 
@@ -30,6 +31,9 @@ class Store(Protocol):
 
     def local(self, path: str) -> Path:
         """The file on this machine. Raises ``FileNotFoundError``."""
+
+    def forget_copies(self, *, app_id: str, but: Collection[str]) -> None:
+        """Forget what this machine copied of a project's other files: somebody may have been erased from them."""
 
     def delete(self, path: str) -> None:
         """Delete a file; one that is gone already is no fault."""
@@ -47,8 +51,11 @@ def store() -> Store:
 
 
 def new_path(*, app_id: str, type_name: str, day: datetime.date) -> str:
-    """A name that no other file has, in the folders that Hive, DuckDB, Athena and pandas know."""
-    kind = urllib.parse.quote(type_name, safe="")
+    """A name that no other file has, in the folders that Hive, DuckDB, Athena and pandas know.
+
+    Letters of all languages stay as they are: fifty of them, escaped, would be longer than a folder's name may be.
+    """
+    kind = "".join(one if ord(one) > 127 else urllib.parse.quote(one, safe="") for one in type_name)
     return f"project={app_id}/type={kind}/day={day.isoformat()}/{public_id()}.parquet"
 
 
@@ -70,6 +77,9 @@ class FolderStore:
         if not full.exists():
             raise FileNotFoundError(full)
         return full
+
+    def forget_copies(self, *, app_id: str, but: Collection[str]) -> None:
+        pass  # there are none
 
     def delete(self, path: str) -> None:
         (self._folder / path).unlink(missing_ok=True)
@@ -111,6 +121,12 @@ class BucketStore:
             half.rename(copy)
         os.utime(copy)  # read now
         return copy
+
+    def forget_copies(self, *, app_id: str, but: Collection[str]) -> None:
+        now = max(((self._copies / path).stat().st_mtime for path in but), default=float("inf"))  # they were read now
+        for copy in (self._copies / f"project={app_id}").rglob("*.parquet*"):
+            if str(copy.relative_to(self._copies)) not in but and copy.stat().st_mtime < now - _COPY_IN_USE_SECONDS:
+                copy.unlink(missing_ok=True)
 
     def delete(self, path: str) -> None:
         self._storage.delete(path)

@@ -35,7 +35,7 @@ def keep_up(*, now: datetime.datetime, everything: bool = False) -> int:
         merged = sum(compact(where=where, now=now, everything=everything))
         retain(now=now)
         sweep(where=where, now=now)
-        if everything:
+        if everything:  # or else the tick of its own, for a walk through all files
             sweep_orphans(where=where, now=now)
     return merged
 

@@ -75,6 +75,18 @@ def test_bounces_text_messages_and_events_of_programs_keep_what_they_say() -> No
     assert f"project={project.public_id}/type=cart%2Fleft/day=2026-11-26" in {str(Path(one).parent) for one in paths()}
 
 
+def test_data_of_any_shape_holds_nothing_up() -> None:
+    project = make_project()
+    odd: list[Any] = [
+        {"session": None}, {"session": "x", "attributes": [1], "metrics": {"a": "b", "c": True}}, {"ua": {"a": 1}, "link": 7}, {},
+        {"attributes": {"deep": {"er": [None]}}, "reply": ["x"]}, {"metrics": {"huge": 1e308}},
+    ]  # fmt: skip
+
+    written(*(event(project, kind=kind, data=data) for data in odd for kind in (EventKind.EMAIL_CLICK, EventKind.SESSION_START)))
+
+    assert len(rows()) == 2 * len(odd)
+
+
 def test_a_mails_event_says_when_the_mail_was_sent_and_when_it_happened() -> None:
     project = make_project()
     run = {"source_kind": SourceKind.CAMPAIGN, "source_id": 2, "run_id": 3}

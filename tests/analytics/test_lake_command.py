@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,12 @@ def test_a_lake_in_a_bucket_is_written_asked_erased_and_swept(settings: Any, s3:
     assert erase(project.pk, 7) == 1
     upkeep.sweep(where=store(), now=datetime.datetime.now(datetime.UTC) + upkeep.GRACE)
     assert keys() == paths()
+    folder_of_copies = copies / "sample-audience/lake/events" / next(iter(paths())).rpartition("/")[0]
+    stale = folder_of_copies / f"{'0' * 32}.parquet"  # as another machine has it, which deleted nothing
+    stale.write_bytes(b"erased")
+    os.utime(stale, (0, 0))
     assert sql.run(project_id=project.pk, sql="SELECT endpoint_id FROM email_open").rows == [[8]]
+    assert not stale.exists()
     LakeFile.objects.all().delete()
     upkeep.sweep_orphans(where=store(), now=datetime.datetime.now(datetime.UTC) + upkeep.ORPHAN_AGE * 8)
     assert keys() == set()

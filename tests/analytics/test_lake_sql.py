@@ -17,6 +17,7 @@ from django.db import connection
 
 from analytics.lake import catalog, sql
 from analytics.models import EventKind, HitClass
+from analytics.services.event_types import kinds_of
 from endpoints.models import Endpoint
 from projects.models import Project
 from tests.analytics.lake import NOW, event, files_on_disk, folder, paths, written
@@ -82,6 +83,17 @@ def test_every_view_can_be_asked_and_has_the_columns_that_the_page_lists(project
         assert columns == ",".join(f"{one.name} {one.type}" for one in tables[name].columns)
 
 
+def test_types_of_programs_are_found_under_their_own_names(project: Project) -> None:
+    names = ["cart/left", "50% off", "a=b&c", "그림 'x'", "..", "day=1", "각" * 50, "%" * 50, "😀" * 50]
+    kinds = kinds_of(project_id=project.pk, names=names)
+    written(*(event(project, kind=kinds[name], data={"attributes": {"name": name}}) for name in names))
+
+    answer = run(project, "SELECT event_type, attributes['name'] FROM all_events")
+
+    assert sorted(answer.rows) == sorted([name, name] for name in names)
+    assert run(project, "SELECT count(*) FROM all_events WHERE event_type = :type", type="50% off").rows == [[1]]
+
+
 def test_a_project_without_events_has_empty_tables(project: Project) -> None:
     assert run(project, "SELECT count(*) FROM email_open").rows == [[0]]
 
@@ -91,8 +103,8 @@ def test_parameters_are_values_and_never_sql(project: Project) -> None:
     query = "SELECT count(*) FROM email_open WHERE arrival_timestamp >= :since AND hit_class = :class AND endpoint_id <> :number"
 
     assert sql.parameters_of(query) == ["since", "class", "number"]
-    assert run(project, query, since="2026-11-26 02:59", **{"class": "person"}, number="1").rows == [[2]]
-    assert run(project, query, since="2026-11-26", **{"class": "x' OR '1'='1"}, number="1").rows == [[0]]
+    assert run(project, query, since="2026-11-26 02:59", **{"class": "person"}, number="0").rows == [[2]]
+    assert run(project, query, since="2026-11-26", **{"class": "x' OR '1'='1"}, number="0").rows == [[0]]
     assert refused(project, query, since="2026-11-26").message == "Give a value for: class, number"
 
 
