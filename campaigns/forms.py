@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import channels, parts, schedule, treatments
 from campaigns.custom import delivery
-from campaigns.hooks import calling
+from core import calling
 from endpoints.models import ChannelType
 from messaging.forms import EmailForm
 from projects import zones

@@ -14,9 +14,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns import channels
-from campaigns.hooks import calling, payload
-from campaigns.hooks.calling import CallFailed, Target
+from campaigns.hooks import payload
 from campaigns.models import Run
+from core import calling
+from core.calling import CallFailed, Target
 from endpoints.queries import EndpointRow
 from messaging.delivery import Delivery, DeliveryStatus, OutgoingMessage, TransportDown
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from campaigns.hooks import calling, payload
-from campaigns.hooks.calling import Target
+from campaigns.hooks import payload
 from campaigns.models import Outcome, Run
+from core import calling
+from core.calling import Target
 from endpoints.queries import EndpointRow, endpoint_rows
 
 _log = logging.getLogger(__name__)

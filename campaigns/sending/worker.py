@@ -15,13 +15,13 @@ from django.db.models import Exists, OuterRef, Q
 
 from analytics.links import LinkContext, run_links
 from campaigns import limits, treatments
-from campaigns.hooks.calling import Stopped
 from campaigns.hooks.filtering import filter_of
 from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
 from campaigns.sending import breaker, slices
 from campaigns.sending.completion import complete_run
 from campaigns.sending.outlet import message_of, transport_of
 from campaigns.sending.results import Results
+from core.calling import Stopped
 from core.sql import is_away
 from endpoints.queries import EndpointRow, endpoint_rows
 from messaging import suppression

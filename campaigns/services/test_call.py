@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from campaigns import channels
 from campaigns.custom import delivery
 from campaigns.hooks import payload
-from campaigns.hooks.calling import CallFailed
 from campaigns.models import Campaign
 from campaigns.services.drafts import CampaignRefused
+from core.calling import CallFailed
 from endpoints.queries import EndpointRow
 from projects.models import User
 from projects.services import audit

@@ -14,11 +14,10 @@ from django.urls import reverse
 
 from analytics.models import Event, EventKind
 from campaigns import review
-from campaigns.hooks import calling
 from campaigns.models import Campaign, CampaignState, ExclusionReason, Outcome, Run, RunExclusion, RunState, Slice, SliceOutcome
 from campaigns.sending import freezing, slices, worker
 from campaigns.services import launch, occurrences
-from core import outbound
+from core import calling, outbound
 from core.audience import Audience
 from endpoints.models import Endpoint, OptOut, OptOutEntry
 from endpoints.services.opt_out import set_opt_out

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from campaigns.hooks import calling, payload
+from campaigns.hooks import payload
 from campaigns.models import Campaign, Outcome, Run, Slice, SliceOutcome
 from campaigns.sending import slices, worker
+from core import calling
 from core.audience import Audience
 from endpoints.models import OptOut, OptOutEntry
 from endpoints.services.opt_out import set_opt_out

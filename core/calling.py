@@ -1,4 +1,4 @@
-"""One call to a hook: a URL over HTTPS, or a Lambda function that the installation allows."""
+"""One call to code of others: a URL over HTTPS, or a Lambda function that the installation allows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from campaigns.hooks import functions
-from core import outbound
+from core import functions, outbound
 from core.errors import Refusal
 
 SECONDS = 15.0
