@@ -10,7 +10,7 @@ from analytics.ports import RunFacts, RunSource
 from campaigns.channels import Channel
 from campaigns.models import Campaign, Run
 from campaigns.sending.message import content_of
-from messaging.rendering import MessageContent, compile_content, render
+from messaging.rendering import MessageContent, compile_content, render_subject
 
 
 def run_facts(project_id: int, ids: Collection[int]) -> dict[int, RunFacts]:
@@ -41,7 +41,7 @@ def _facts(run: Run) -> RunFacts:
     )
 
     def subject_of(document: Mapping[str, Any]) -> str:
-        return render(subject, document=dict(document)).subject
+        return render_subject(subject, document=dict(document))
 
     return RunFacts(
         source_id=run.campaign.public_id, activity_id=run.public_id, channel=Channel.EMAIL, from_address=content.from_address,

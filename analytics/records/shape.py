@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
@@ -40,6 +40,11 @@ _ENDPOINT = (
 
 def records_of(*, project: Project, events: Sequence[StoredEvent]) -> list[Record]:
     """The events in Pinpoint's shape, in their order. At most five queries; endpoints are told as they are now."""
+    return list(each_record(project=project, events=events))
+
+
+def each_record(*, project: Project, events: Sequence[StoredEvent]) -> Iterator[Record]:
+    """The same, one after the other: thousands of them at once keep the garbage collector busier than all else."""
     ids = {one.endpoint_id for one in events}
     runs = {one.run_id for one in events if one.run_id is not None}
     endpoints: dict[int, EndpointFacts] = {}
@@ -51,7 +56,7 @@ def records_of(*, project: Project, events: Sequence[StoredEvent]) -> list[Recor
     about = _About(
         project, endpoints, facts, names_of(project_id=project.pk), sent_times(project_id=project.pk, events=events), _account()
     )
-    return [about.record(one) for one in events]
+    yield from map(about.record, events)
 
 
 def _account() -> str:
@@ -77,6 +82,7 @@ class _About:
     names: dict[int, str]
     sent: dict[tuple[int, int], datetime.datetime]
     account: str
+    subjects: dict[tuple[int, int], str] = field(default_factory=dict)  # by endpoint and run, as they are asked for
 
     def record(self, e: StoredEvent) -> Record:
         if e.kind in _SENDS:
@@ -146,7 +152,7 @@ class _About:
         run = self.runs.get(e.run_id) if e.run_id is not None else None
         endpoint, to = self.endpoints.get(e.endpoint_id), self._address(e)
         sender = run.from_header or run.from_address if run else ""
-        subject = run.subject_of(endpoint.document) if run and endpoint else ""
+        subject = self._subject(e, run, endpoint) if run and endpoint else ""
         headers = {"From": sender, "To": to, "Subject": subject, "MIME-Version": "1.0", "Content-Type": "multipart/alternative"}
         return {
             "message_id": (e.data or {}).get("message_id") or (f"{run.activity_id}.{e.endpoint_id}" if run else ""),
@@ -157,6 +163,12 @@ class _About:
             "headers": [{"name": name, "value": value} for name, value in headers.items()],
             "common_headers": {"from": sender, "to": [to], "subject": subject},
         }
+
+    def _subject(self, e: StoredEvent, run: RunFacts, endpoint: EndpointFacts) -> str:
+        key = (e.endpoint_id, e.run_id or 0)
+        if key not in self.subjects:
+            self.subjects[key] = run.subject_of(endpoint.document)
+        return self.subjects[key]
 
     def _address(self, e: StoredEvent) -> str:
         endpoint = self.endpoints.get(e.endpoint_id)

@@ -5,7 +5,7 @@ One renderer for subject, preheader, HTML and text, in previews, tests and real 
 
 from messaging.rendering.content import MessageContent, TemplateError
 from messaging.rendering.mime import MimeBuilder
-from messaging.rendering.program import MessageProgram, Rendered, compile_content, render
+from messaging.rendering.program import MessageProgram, Rendered, compile_content, render, render_subject
 from messaging.rendering.warnings import Warning, find_warnings
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "compile_content",
     "find_warnings",
     "render",
+    "render_subject",
 ]

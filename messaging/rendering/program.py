@@ -132,5 +132,10 @@ def render(
     )
 
 
+def render_subject(program: MessageProgram, *, document: dict[str, Any]) -> str:
+    """The subject alone, as ``render`` writes it."""
+    return _line(program.subject(Recipient(document=document, links=None, endpoint_id=0, unsubscribe="", now=clock.now())))
+
+
 def _line(text: str) -> str:
     return (text if text.isprintable() else _LINE_ENDS.sub(" ", text)).strip()
