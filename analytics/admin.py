@@ -11,6 +11,7 @@ from analytics import signing_keys
 from analytics.models import (
     Counter,
     ErasedEndpoint,
+    EventStream,
     EventType,
     Horizon,
     LakeFile,
@@ -53,6 +54,14 @@ class SendCounterAdmin(OperatorAdmin):
 class EventTypeAdmin(OperatorAdmin):
     list_display = ("name", "project_id", "number", "made_at")
     search_fields = ("name",)
+
+
+@admin.register(EventStream)
+class EventStreamAdmin(OperatorAdmin):
+    list_display = ("project", "kind", "target", "state", "position", "failures", "last_error", "lease_until")
+    list_filter = ("kind", "state")
+    search_fields = ("target", "project__name", "project__public_id")
+    exclude = ("sealed_secret_access_key", "sealed_signing_secret")
 
 
 @admin.register(Horizon)

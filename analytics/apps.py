@@ -15,4 +15,9 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
+        from analytics import audited
+        from projects import ports
+
+        ports.audit_sentences.register("analytics", lambda: audited.SENTENCES)
+        ports.audit_things.register("analytics", audited.things)
         post_migrate.connect(_make_partitions, sender=self)  # a fresh installation has its months before its first event

@@ -5,10 +5,13 @@ Campaigns, runs and endpoints are known here by their ids only.
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.audience import AudienceField
+from projects.models import Project
 
 
 class EventKind(models.IntegerChoices):
@@ -338,3 +341,79 @@ class LakeFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+class EventStream(models.Model):
+    """Where a project's events are carried to, and how far they are (reference, section 9). One a project, as in Pinpoint."""
+
+    class Destination(models.TextChoices):
+        KINESIS = "KINESIS", "Amazon Kinesis Data Streams"
+        FIREHOSE = "FIREHOSE", "Amazon Data Firehose"
+        S3 = "S3", "Amazon S3"
+        FOLDER = "FOLDER", _("Folder of this server")
+        HTTPS = "HTTPS", "HTTPS"
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Running")
+        PAUSED = "PAUSED", _("Paused")
+
+    class OnFailure(models.TextChoices):
+        """What becomes of records that the transform gave no answer about."""
+
+        DELIVER = "DELIVER", _("deliver them unchanged")
+        HOLD = "HOLD", _("hold the stream until it answers")
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="event_stream")
+    kind = models.CharField(max_length=8, choices=Destination.choices)
+    target = models.CharField(max_length=1_000)  # an ARN, s3://bucket/prefix/, a folder's name, a URL
+    region = models.CharField(max_length=32, blank=True)  # of a bucket; an ARN says its own
+    access_key_id = models.CharField(max_length=128, blank=True)
+    sealed_secret_access_key = models.TextField(blank=True)
+    role_arn = models.CharField(max_length=300, blank=True)  # assumed with the keys, or with the server's own
+    sealed_signing_secret = models.TextField(blank=True)  # of HTTPS
+    transform = models.CharField(max_length=1_000, blank=True)  # a URL or a Lambda function
+    on_transform_failure = models.CharField(max_length=8, choices=OnFailure.choices, default=OnFailure.DELIVER)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    position = models.BigIntegerField(default=0)  # every event up to it has arrived
+    until = models.BigIntegerField(default=0)  # where the parcel that is being put ends: put again, it is the same one; 0: none
+    not_before = models.DateTimeField(null=True, blank=True)
+    failures = models.IntegerField(default=0)  # in a row
+    last_error = models.CharField(max_length=500, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    transform_error = models.CharField(max_length=500, blank=True)
+    transform_error_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    delivered = models.BigIntegerField(default=0)  # records; those that were put again count again
+    dropped = models.BigIntegerField(default=0)  # by the transform
+    unchanged = models.BigIntegerField(default=0)  # delivered as they were because the transform failed
+    oversized = models.BigIntegerField(default=0)  # larger than the destination takes: not delivered
+    epoch = models.IntegerField(default=0)  # of the lease; each write of a worker states it
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["KINESIS", "FIREHOSE", "S3", "FOLDER", "HTTPS"]), name="event_stream_kind_known"
+            ),
+            models.CheckConstraint(condition=models.Q(state__in=["RUNNING", "PAUSED"]), name="event_stream_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(on_transform_failure__in=["DELIVER", "HOLD"]), name="event_stream_failure_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.target
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == self.State.PAUSED
+
+    @property
+    def is_https(self) -> bool:
+        return self.kind == self.Destination.HTTPS
+
+    @property
+    def is_files(self) -> bool:
+        """Records are collected into files."""
+        return self.kind in (self.Destination.S3, self.Destination.FOLDER)

@@ -1,14 +1,27 @@
-"""The events queue: hits into the table, months ahead."""
+"""The events queue: hits into the table, months ahead. The streams queue: events out."""
 
 from __future__ import annotations
 
-from celery import shared_task
+import threading
 
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from analytics.carrying import turn
 from analytics.hits import drain
 from analytics.lake import upkeep, writing
 from analytics.lake.store import store
 from analytics.services import partitions, reach
+from analytics.stream.horizon import settled_position
 from core import clock
+
+_stopping = threading.Event()
+
+
+@worker_shutting_down.connect
+def _stop(**_signal: object) -> None:
+    """SIGTERM: the parcel that is out is finished, no further one begun."""
+    _stopping.set()
 
 
 @shared_task(name="analytics.drain_hits")
@@ -39,3 +52,12 @@ def tick_lake_upkeep() -> None:
 @shared_task(name="analytics.tick_lake_orphans")
 def tick_lake_orphans() -> None:
     upkeep.sweep_orphans(where=store(), now=clock.now())
+@shared_task(name="analytics.tick_streams")
+def tick_streams() -> None:
+    for stream_id in turn.due(now=clock.now(), settled=settled_position()):
+        carry_stream.delay(stream_id)
+
+
+@shared_task(name="analytics.carry_stream")
+def carry_stream(stream_id: int) -> None:
+    turn.carry(stream_id=stream_id, clock=clock.now, should_stop=_stopping.is_set)

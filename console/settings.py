@@ -223,6 +223,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
     "analytics.tick_lake*": {"queue": "exports"},  # it takes longer than the other ticks may wait
+    "analytics.carry_*": {"queue": "streams"},
     "*.tick_*": {"queue": "ticks"},
 }
 CELERY_TASK_ACKS_LATE = False  # a lost message costs latency: the next tick finds the row again
@@ -236,6 +237,9 @@ CELERY_TIMEZONE = "UTC"
 HOOK_PRIVATE_HOSTS = env.bool("HOOK_PRIVATE_HOSTS", default=False)  # campaigns' hooks may be in the own network, without TLS, too
 HOOK_FUNCTIONS = env.list("HOOK_FUNCTIONS", default=[])  # Lambda functions (names or ARNs) that campaigns may call
 LAMBDA_ENDPOINT_URL = env.str("LAMBDA_ENDPOINT_URL", default="") or None
+WEBHOOK_PRIVATE_HOSTS = env.bool("WEBHOOK_PRIVATE_HOSTS", default=False)  # webhooks and streams may go into the own network, too
+EVENT_STREAM_FOLDER = env.str("EVENT_STREAM_FOLDER", default="")
+EVENT_STREAM_ENDPOINT_URL = env.str("EVENT_STREAM_ENDPOINT_URL", default="") or None
 IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=60.0)  # and an import worker's piece
 INVARIANT_CHECK_SECONDS = env.float("INVARIANT_CHECK_SECONDS", default=24 * 60 * 60.0)  # between two checks of an invariant
 SEND_FAILURES = env.int(
@@ -258,6 +262,7 @@ CELERY_BEAT_SCHEDULE = {
     "segments.tick_undo": {"task": "segments.tick_undo", "schedule": 15.0, "options": {"expires": 10}},
     "segments.tick_schedules": {"task": "segments.tick_schedules", "schedule": 5.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
+    "analytics.tick_streams": {"task": "analytics.tick_streams", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
     "analytics.tick_lake": {"task": "analytics.tick_lake", "schedule": 60.0, "options": {"expires": 50}},
     "analytics.tick_lake_orphans": {"task": "analytics.tick_lake_orphans", "schedule": 3600.0, "options": {"expires": 600}},

@@ -40,6 +40,8 @@ KINDS = {
     "user": gettext_lazy("Users"),
     "person": gettext_lazy("Erasures"),
     "attributes": gettext_lazy("Attributes"),
+    "event_stream": gettext_lazy("Event stream"),
+    "webhook": gettext_lazy("Webhooks"),
 }
 _WHAT = "\0"  # stands where the thing goes; no text holds it
 

@@ -30,7 +30,7 @@ from messaging.services import unsubscribe
 from projects.models import Installation
 from segments.models import ExportJob, ImportJob, ImportPiece, JobStatus
 
-QUEUES = ("ticks", "events", "sends", "imports", "exports")
+QUEUES = ("ticks", "events", "sends", "imports", "exports", "streams")
 _SHOWN = 50  # checks with something broken
 
 _TAKEN_OVER = datetime.timedelta(minutes=2)  # a lost lease is somebody else's by then, while workers are alive

@@ -1,0 +1,28 @@
+"""What the audit trail says of event streams, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.utils.translation import gettext_noop as _
+
+from analytics.models import EventStream
+from projects.models import Project
+from projects.ports import Thing
+
+SENTENCES = {
+    "event_stream.added": _("%(who)s added the event stream to %(what)s."),
+    "event_stream.changed": _("%(who)s changed the event stream to %(what)s."),
+    "event_stream.paused": _("%(who)s paused the event stream to %(what)s."),
+    "event_stream.resumed": _("%(who)s resumed the event stream to %(what)s."),
+    "event_stream.replayed": _("%(who)s had the event stream to %(what)s replayed from %(since)s on."),
+    "event_stream.tested": _("%(who)s sent a test record by the event stream to %(what)s."),
+    "event_stream.deleted": _("%(who)s deleted the event stream to %(what)s."),
+}
+
+
+def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thing]:
+    if label != "analytics.eventstream":
+        return {}
+    kept = EventStream.objects.filter(project=project, pk__in=ids).values_list("pk", "target")
+    return {str(pk): Thing(target) for pk, target in kept}
