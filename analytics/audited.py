@@ -1,9 +1,10 @@
-"""What the audit trail says of event streams, in words."""
+"""What the audit trail says of event streams and webhooks, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.urls import reverse
 from django.utils.translation import gettext_noop as _
 
 from analytics.models import EventStream
@@ -22,7 +23,8 @@ SENTENCES = {
 
 
 def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thing]:
-    if label != "analytics.eventstream":
-        return {}
-    kept = EventStream.objects.filter(project=project, pk__in=ids).values_list("pk", "target")
-    return {str(pk): Thing(target) for pk, target in kept}
+    if label == "analytics.eventstream":
+        page = reverse("analytics:show-event-stream", args=[project.public_id])
+        kept = EventStream.objects.filter(project=project, pk__in=ids).values_list("pk", "target")
+        return {str(pk): Thing(target, page) for pk, target in kept}
+    return {}

@@ -10,6 +10,7 @@ admin.site.site_header = admin.site.site_title = "Pabal"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("projects.urls")),
+    path("", include("analytics.urls")),
     path("", include("endpoints.urls")),
     path("", include("segments.urls")),
     path("", include("messaging.urls")),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
@@ -133,6 +134,14 @@ def _check_secret(stream: EventStream, values: StreamValues) -> None:
     """A secret that is kept belongs to the key that it came with."""
     if values.access_key_id and not values.secret_access_key and values.access_key_id != stream.access_key_id:
         raise StreamRefused(_("Enter the secret access key."))
+
+
+def signing_secret(stream: EventStream) -> str:
+    """What an owner gives to the program that takes the calls; empty for other destinations, and when it can't be opened."""
+    try:
+        return secretbox.unseal(stream.sealed_signing_secret) if stream.is_https else ""
+    except InvalidToken:
+        return ""
 
 
 def pause_stream(*, stream: EventStream, actor: User, now: datetime.datetime) -> None:

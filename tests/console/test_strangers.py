@@ -53,6 +53,7 @@ READS = {
     "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
     "console:show-sql",
+    "analytics:show-event-stream",
 }  # fmt: skip
 
 

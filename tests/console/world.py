@@ -9,8 +9,10 @@ from typing import Any
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from analytics.models import EventStream
 from campaigns.models import Campaign, Run, RunExclusion
 from console.models import QueryRun, SavedQuery
+from core import secretbox
 from core.audience import Audience
 from messaging.models import (
     BounceMailbox,
@@ -132,6 +134,7 @@ def make_world(*, text: str = "가을") -> World:
         targeted=1,
     )  # fmt: skip
     _outcomes(project, text)
+    _out(project, text)
     RunExclusion.objects.create(run=run, reason="ENDPOINT_OPT_OUT", members=Audience([endpoint.pk]), total=1)
     return World(
         project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
@@ -162,6 +165,14 @@ def _relay(project: Project, text: str) -> Relay:
     relay = make_relay(project=project, name=text[:64], host="mail.invalid")
     RelayCallback.objects.create(relay=relay, topic_arn=f"arn:{text}"[:300], last_error=text[:500], last_error_at=NOW)
     return relay
+
+
+def _out(project: Project, text: str) -> None:
+    """An event stream that fails."""
+    EventStream.objects.create(
+        project=project, kind="HTTPS", target="https://out.invalid/", sealed_signing_secret=secretbox.seal("whsec_eA=="),
+        transform=text[:1_000], last_error=text[:500], last_error_at=NOW, transform_error=text[:500], transform_error_at=NOW,
+    )  # fmt: skip
 
 
 def _outcomes(project: Project, text: str) -> None:
