@@ -18,11 +18,13 @@ _COLUMNS = """
 _NEXT = f"""
     SELECT {_COLUMNS} FROM analytics_event
      WHERE project_id = %(project)s AND position > %(after)s AND position <= %(until)s ORDER BY position
+     LIMIT %(limit)s
 """
 _NEXT_OF_ALL = f"""
     SELECT project_id, {_COLUMNS} FROM analytics_event
      WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(limit)s
 """
+_KNOWN = f"SELECT {_COLUMNS} FROM analytics_event WHERE project_id = %s AND (occurred_at, id) IN %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,15 @@ class Span:
 
 def events_after(*, project_id: int, after: int, settled: int, limit: int) -> Span:
     """The project's next events after a position, at most ``limit``; ``settled`` is ``horizon.settled_position()``."""
-    until = after
+    until, span = after, min(2 * limit, _SPAN)  # a busy project's next ones are near
     found: list[StoredEvent] = []
     with connection.cursor() as cursor:
         while until < settled and len(found) < limit:
-            end = min(until + _SPAN, settled)
-            cursor.execute(_NEXT, {"project": project_id, "after": until, "until": end})
-            rows = cursor.fetchmany(limit - len(found) + 1)
+            end = min(until + span, settled)
+            cursor.execute(_NEXT, {"project": project_id, "after": until, "until": end, "limit": limit - len(found) + 1})
+            rows = cursor.fetchall()
             found += [_event(row) for row in rows[: limit - len(found)]]
-            until = end
+            until, span = end, min(4 * span, _SPAN)
             if len(rows) and found and rows[-1][0] > found[-1].position:
                 until = found[-1].position  # there are more in this span
     return Span(found, until)
@@ -94,3 +96,12 @@ def everyones_events_after(*, after: int, settled: int, limit: int) -> Everyones
 def _event(row: tuple[Any, ...]) -> StoredEvent:
     data = row[-1]  # Django leaves JSON of raw SQL as text
     return StoredEvent(*(*row[:-1], orjson.loads(data) if data is not None else None))
+
+
+def events_of(*, project_id: int, keys: Sequence[tuple[datetime.datetime, uuid.UUID]]) -> dict[uuid.UUID, StoredEvent]:
+    """The project's events with these instants and ids; those of people who were erased are gone."""
+    if not keys:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, [project_id, tuple((at, str(one)) for at, one in keys)])
+        return {event.id: event for event in map(_event, cursor.fetchall())}
