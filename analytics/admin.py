@@ -22,6 +22,8 @@ from analytics.models import (
     SigningKey,
     SmsCounter,
     StreamPosition,
+    Webhook,
+    WebhookDelivery,
 )  # fmt: skip
 from core.operators import OperatorAdmin
 
@@ -124,3 +126,18 @@ class LakeFileAdmin(OperatorAdmin):
 @admin.register(LakePosition)
 class LakePositionAdmin(OperatorAdmin):
     list_display = ("position", "moved_at")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(OperatorAdmin):
+    list_display = ("project", "url", "state", "position", "failures", "last_error", "lease_until")
+    list_filter = ("state",)
+    search_fields = ("url", "project__name", "project__public_id")
+    exclude = ("sealed_secret",)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(OperatorAdmin):
+    list_display = ("id", "webhook", "event_id", "kind", "state", "attempts", "next_attempt_at", "status", "error")
+    list_filter = ("state",)
+    search_fields = ("=event_id",)

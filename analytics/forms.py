@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from analytics.models import EventStream
+from analytics.models import EventKind, EventStream
 from projects.forms import StyledForm, one_line
 
 _D = EventStream.Destination
@@ -100,3 +101,21 @@ class ReplayForm(StyledForm):
         if since.year < 2000:
             raise ValidationError(_("Choose a later instant."))
         return since
+
+
+class WebhookForm(StyledForm):
+    url = forms.CharField(
+        label=_("URL"), max_length=1_000, validators=[one_line],
+        widget=forms.TextInput(attrs={"placeholder": "https://example.com/pabal"}),
+    )  # fmt: skip
+    types = forms.MultipleChoiceField(
+        label=_("Types of events"), widget=forms.CheckboxSelectMultiple, error_messages={"required": _("Choose at least one.")}
+    )
+
+    def __init__(self, *args: Any, names: Collection[str], **kwargs: Any) -> None:
+        """``names``: of the project's own types, besides those that every project has."""
+        super().__init__(*args, **kwargs)
+        every = [str(kind.label) for kind in EventKind]
+        field = self.fields["types"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(name, name) for name in every + sorted(set(names) - set(every))]

@@ -341,6 +341,8 @@ class LakeFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
 class EventStream(models.Model):
     """Where a project's events are carried to, and how far they are (reference, section 9). One a project, as in Pinpoint."""
 
@@ -417,3 +419,97 @@ class EventStream(models.Model):
     def is_files(self) -> bool:
         """Records are collected into files."""
         return self.kind in (self.Destination.S3, self.Destination.FOLDER)
+
+
+class Webhook(models.Model):
+    """A program of the project's own that is told of events of chosen types, one by one, signed as Standard Webhooks."""
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Running")
+        PAUSED = "PAUSED", _("Paused")
+        DISABLED = "DISABLED", _("Disabled")  # by itself: it failed for too long, or said that it is gone
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="webhooks")
+    url = models.CharField(max_length=1_000)
+    types = models.JSONField(default=list)  # names of event types
+    sealed_secret = models.TextField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    position = models.BigIntegerField(default=0)  # every event up to it has its delivery, or none
+    not_before = models.DateTimeField(null=True, blank=True)
+    failures = models.IntegerField(default=0)  # in a row, of calls side by side of which none was taken
+    failing_since = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    delivered = models.BigIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    epoch = models.IntegerField(default=0)  # of the lease; each write of a worker states it
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["RUNNING", "PAUSED", "DISABLED"]), name="webhook_state_known"
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == self.State.RUNNING
+
+    @property
+    def is_disabled(self) -> bool:
+        return self.state == self.State.DISABLED
+
+
+class WebhookDelivery(models.Model):
+    """That a webhook is told of an event. What it is told is made of the event again at each attempt, so nothing of a person lies here."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        DELIVERED = "DELIVERED", _("Delivered")
+        FAILED = "FAILED", _("Failed")
+
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries")
+    event_id = models.UUIDField()
+    occurred_at = models.DateTimeField()  # of the event
+    kind = models.SmallIntegerField()
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    attempts = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)  # of one that waits
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    status = models.SmallIntegerField(default=0)  # the last answer's, 0: none came
+    error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["webhook", "event_id"], name="webhook_delivery_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["WAITING", "DELIVERED", "FAILED"]), name="webhook_delivery_state_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["webhook", "next_attempt_at"], name="webhook_delivery_waiting", condition=models.Q(state="WAITING")
+            ),
+            models.Index(fields=["webhook", "state", "-id"], name="webhook_delivery_log"),
+            models.Index(fields=["created_at"], name="webhook_delivery_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} to webhook {self.webhook_id}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state == self.State.WAITING
+
+    @property
+    def is_failed(self) -> bool:
+        return self.state == self.State.FAILED

@@ -13,9 +13,11 @@ from analytics.lake import upkeep, writing
 from analytics.lake.store import store
 from analytics.services import partitions, reach
 from analytics.stream.horizon import settled_position
+from analytics.webhooks import turn as webhook_turn
 from core import clock
 
 _stopping = threading.Event()
+_NUDGE_SECONDS = 10  # a nudge that nobody took by then has had others after it
 
 
 @worker_shutting_down.connect
@@ -32,6 +34,7 @@ def drain_hits() -> None:
 @shared_task(name="analytics.tick_partitions")
 def tick_partitions() -> None:
     partitions.ensure_partitions(now=clock.now())
+    webhook_turn.drop_old(now=clock.now())
 
 
 @shared_task(name="analytics.tick_reach")
@@ -52,12 +55,22 @@ def tick_lake_upkeep() -> None:
 @shared_task(name="analytics.tick_lake_orphans")
 def tick_lake_orphans() -> None:
     upkeep.sweep_orphans(where=store(), now=clock.now())
+
+
 @shared_task(name="analytics.tick_streams")
 def tick_streams() -> None:
-    for stream_id in turn.due(now=clock.now(), settled=settled_position()):
-        carry_stream.delay(stream_id)
+    now, settled = clock.now(), settled_position()
+    for stream_id in turn.due(now=now, settled=settled):
+        carry_stream.apply_async((stream_id,), expires=_NUDGE_SECONDS)
+    for webhook_id in webhook_turn.due(now=now, settled=settled):
+        carry_webhook.apply_async((webhook_id,), expires=_NUDGE_SECONDS)
 
 
 @shared_task(name="analytics.carry_stream")
 def carry_stream(stream_id: int) -> None:
     turn.carry(stream_id=stream_id, clock=clock.now, should_stop=_stopping.is_set)
+
+
+@shared_task(name="analytics.carry_webhook")
+def carry_webhook(webhook_id: int) -> None:
+    webhook_turn.tell(webhook_id=webhook_id, clock=clock.now, should_stop=_stopping.is_set)

@@ -25,7 +25,7 @@ _COUNT = 500  # records of a call, of both services
 _KINESIS_BYTES, _FIREHOSE_BYTES = 5 << 20, 4 << 20  # of a call
 KINESIS_LINE_BYTES, FIREHOSE_LINE_BYTES = 1 << 20, 1_000 << 10  # of a record
 _PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds, before what was refused of a call is put again
-_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+_CONNECT_SECONDS, _READ_SECONDS = 5, 20
 _SESSION_SECONDS = 3_600  # of an assumed role; a turn is shorter
 _ARN = re.compile(
     r"arn:aws[a-z-]*:(kinesis|firehose):([a-z]{2}(?:-[a-z]+)+-\d):\d{12}:(stream|deliverystream)/([A-Za-z0-9_.-]{1,128})"
@@ -170,7 +170,7 @@ def _client(service: str, account: Account) -> Any:
         raise DestinationFailed("there are neither keys nor a role")
     endpoint = settings.EVENT_STREAM_ENDPOINT_URL or (settings.S3_ENDPOINT_URL if service == "s3" else None)
     config = botocore.config.Config(
-        connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries={"total_max_attempts": 3, "mode": "standard"},
+        connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries={"total_max_attempts": 2, "mode": "standard"},
         max_pool_connections=IN_FLIGHT, parameter_validation=False,
         s3={"addressing_style": "path"} if endpoint else {},
     )  # fmt: skip

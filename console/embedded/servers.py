@@ -15,7 +15,7 @@ WORKERS = {
     "sends-2": ["-Q", "sends", "-P", "solo"],
     "imports": ["-Q", "imports", "-P", "solo"],
     "exports": ["-Q", "exports", "-P", "solo"],
-    "streams": ["-Q", "streams", "-P", "threads", "-c", "4"],  # they wait for others most of the time
+    "streams": ["-Q", "streams", "-P", "threads", "-c", "8"],  # they wait for others most of the time
     "ticks": ["-Q", "ticks,events", "-P", "threads", "-c", "4"],
 }
 

@@ -19,6 +19,7 @@ from django_celery_beat.models import PeriodicTask
 from redis import RedisError
 
 from analytics.hits import queue as hits
+from analytics.models import EventStream, Webhook
 from campaigns.models import Campaign, CampaignState, Run, RunState, Slice
 from console.health import pulse, wording
 from console.models import Invariant, InvariantCheck
@@ -201,6 +202,8 @@ def leases(*, now: datetime.datetime) -> list[LeaseLine]:
         (_("Imports being undone"), ImportJob.objects.filter(undo=ImportJob.Undo.ASKED)),
         (_("Exports"), ExportJob.objects.exclude(status__in=_AT_REST)),
         (_("Bounce mailboxes"), BounceMailbox.objects.exclude(lease_until=None)),
+        (_("Event streams"), EventStream.objects.exclude(lease_until=None)),
+        (_("Webhooks"), Webhook.objects.exclude(lease_until=None)),
         (_("Erasures"), ErasureRequest.objects.filter(state=ErasureRequest.State.RUNNING)),
         (_("Removals of attributes"), AttributeRemoval.objects.filter(state=AttributeRemoval.State.RUNNING)),
         (_("Checks of invariants"), InvariantCheck.objects.filter(asked_at__isnull=False)),
@@ -226,7 +229,7 @@ def _leases_of(name: str, rows: QuerySet[Any], now: datetime.datetime) -> LeaseL
 
 
 def backlogs(*, now: datetime.datetime) -> list[QueueLine]:
-    """What is safe, and not yet where it belongs. Two queries, two questions to Redis."""
+    """What is safe, and not yet where it belongs. Four queries, two questions to Redis."""
     facets = FacetDelta.objects.aggregate(total=Count("pk"), oldest=Min("created_at"))
     lines = [_waits(_("Facets to be folded"), facets["total"], facets["oldest"], now)]
     try:
@@ -237,11 +240,26 @@ def backlogs(*, now: datetime.datetime) -> list[QueueLine]:
         lines.append(QueueLine(_("Opens and clicks in Redis"), wording.Level.BAD, _("Redis does not answer."), None, None))
     notices = OutcomeNotice.objects.aggregate(total=Count("pk"), oldest=Min("received_at"))
     lines.append(_waits(_("What relays told"), notices["total"], notices["oldest"], now))
+    lines += [
+        _fails(_("Event streams that can't deliver"), EventStream.objects.filter(state=EventStream.State.RUNNING), now),
+        _fails(_("Webhooks that take nothing"), Webhook.objects.filter(state=Webhook.State.RUNNING), now),
+    ]
     folders = {
         _("Opens and clicks in the spool"): hits.spool_folder(), _("Opt-outs in the spool"): unsubscribe.spool_folder(),
         _("What relays told, in the spool"): outcome_notices.spool_folder(),
     }  # fmt: skip
     return lines + [_spooled(name, folder, now) for name, folder in folders.items()]
+
+
+def _fails(name: str, rows: QuerySet[Any], now: datetime.datetime) -> QueueLine:
+    """Their projects' owners have to mend them; nothing is lost meanwhile."""
+    failing = rows.filter(failures__gt=0, project__deleted_at=None)
+    total = failing.count()
+    if not total:
+        return QueueLine(name, wording.Level.GOOD, "", 0, None)
+    delivered = failing.aggregate(oldest=Min("delivered_at"))["oldest"]
+    age = wording.duration((now - delivered).total_seconds()) if delivered else "–"
+    return QueueLine(name, wording.Level.NOTE, _("The last one was taken %(age)s ago.") % {"age": age}, total, delivered)
 
 
 def _spooled(name: str, folder: Path, now: datetime.datetime) -> QueueLine:

@@ -54,6 +54,7 @@ READS = {
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
     "console:show-sql",
     "analytics:show-event-stream",
+    "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from analytics.models import EventStream
+from analytics.models import EventKind, EventStream, Webhook, WebhookDelivery
 from campaigns.models import Campaign, Run, RunExclusion
 from console.models import QueryRun, SavedQuery
 from core import secretbox
@@ -66,6 +67,7 @@ class World:
     template: MessageTemplate
     image: MessageImage
     query: SavedQuery
+    delivery: WebhookDelivery
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -89,6 +91,8 @@ class World:
             "template_id": self.template.pk,
             "image_id": self.image.pk,
             "query_id": self.query.pk,
+            "delivery_id": self.delivery.pk,
+            "webhook_id": self.delivery.webhook_id,
         }
 
 
@@ -134,7 +138,7 @@ def make_world(*, text: str = "가을") -> World:
         targeted=1,
     )  # fmt: skip
     _outcomes(project, text)
-    _out(project, text)
+    delivery = _out(project, text)
     RunExclusion.objects.create(run=run, reason="ENDPOINT_OPT_OUT", members=Audience([endpoint.pk]), total=1)
     return World(
         project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
@@ -148,6 +152,7 @@ def make_world(*, text: str = "가을") -> World:
             project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,
             expires_at=datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC),
         ), endpoint_id=endpoint.pk, template=_template(project, text),
+        delivery=delivery,
         image=MessageImage.objects.create(
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
@@ -167,11 +172,18 @@ def _relay(project: Project, text: str) -> Relay:
     return relay
 
 
-def _out(project: Project, text: str) -> None:
-    """An event stream that fails."""
+def _out(project: Project, text: str) -> WebhookDelivery:
+    """An event stream and a webhook that fail."""
     EventStream.objects.create(
         project=project, kind="HTTPS", target="https://out.invalid/", sealed_signing_secret=secretbox.seal("whsec_eA=="),
         transform=text[:1_000], last_error=text[:500], last_error_at=NOW, transform_error=text[:500], transform_error_at=NOW,
+    )  # fmt: skip
+    webhook = Webhook.objects.create(
+        project=project, url="https://hook.invalid/", types=["_email.open", text[:50]], sealed_secret=secretbox.seal("whsec_eA=="),
+        state="DISABLED", last_error=text[:500], last_error_at=NOW, disabled_at=NOW,
+    )  # fmt: skip
+    return WebhookDelivery.objects.create(
+        webhook=webhook, event_id=uuid.uuid4(), occurred_at=NOW, kind=EventKind.EMAIL_OPEN, state="FAILED", error=text[:200],
     )  # fmt: skip
 
 
