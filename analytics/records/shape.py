@@ -26,11 +26,12 @@ _SENT = """
 """
 _MAIL = range(EventKind.EMAIL_SEND, EventKind.SMS_BUFFERED)
 _SMS = range(EventKind.SMS_BUFFERED, EventKind.SESSION_START)
-_SENDS = {EventKind.CAMPAIGN_SEND: "campaign", EventKind.JOURNEY_SEND: "journey"}
+_SENDS: dict[int, str] = {EventKind.CAMPAIGN_SEND: "campaign", EventKind.JOURNEY_SEND: "journey"}
 # What an event of a run's own carries to name it (reference, section 9.3).
-_NAMES = {
+_NAMES: dict[int, tuple[str, str]] = {
     SourceKind.CAMPAIGN: ("campaign_id", "campaign_activity_id"), SourceKind.JOURNEY: ("journey_id", "journey_activity_id"),
 }  # fmt: skip
+_HITS: dict[int, str] = {int(one): str(one.label) for one in HitClass}
 # What of the endpoint's document the stream says about a send, and in which order.
 _ENDPOINT = (
     "ChannelType", "Address", "EndpointStatus", "OptOut", "RequestId", "Location", "Demographic", "EffectiveDate", "Attributes",
@@ -112,13 +113,13 @@ class _About:
         run = self.runs.get(e.run_id) if e.run_id is not None else None
         if run is None or e.source_kind not in _NAMES:
             return {}
-        source, activity = _NAMES[SourceKind(e.source_kind)]
+        source, activity = _NAMES[e.source_kind]
         named = {source: run.source_id, activity: run.activity_id}
         return named | ({"treatment_id": str(e.treatment)} if e.source_kind == SourceKind.CAMPAIGN else {})
 
     def _send(self, e: StoredEvent) -> Record:
         """``_campaign.send`` and ``_journey.send``; the endpoint is JSON in a text."""
-        data, word = e.data or {}, _SENDS[EventKind(e.kind)]
+        data, word = e.data or {}, _SENDS[e.kind]
         run = self.runs.get(e.run_id) if e.run_id is not None else None
         record = self._common(e, at=_millis(e.occurred_at))
         if word == "campaign":
@@ -139,11 +140,11 @@ class _About:
         data = e.data or {}
         sent = self.sent.get((e.endpoint_id, e.run_id), e.occurred_at) if e.run_id is not None else e.occurred_at
         record = self._common(e, at=_millis(sent))
-        feedback, member, detail = _DETAILS[EventKind(e.kind)](self, e, data)
+        feedback, member, detail = _DETAILS[e.kind](self, e, data)
         record["attributes"] = self._source(e) | ({"feedback": feedback} if feedback else {})
         custom = {"legacy_identifier": self.project.public_id}
         if e.hit_class != HitClass.NONE:
-            custom["pabal_hit_class"] = str(HitClass(e.hit_class).label)
+            custom["pabal_hit_class"] = _HITS[e.hit_class]
         record["client_context"] = {"custom": custom}
         mail_event = {"mail": self._message(e, sent), member: detail}
         return record | {"awsAccountId": self.account, "facets": {"email_channel": {"mail_event": mail_event}}}
@@ -270,7 +271,7 @@ def _unsubscribe(_about: _About, e: StoredEvent, data: Record) -> tuple[str, str
 
 
 # (what ``attributes.feedback`` says, the name of the object beside ``mail``, the object)
-_DETAILS: dict[EventKind, Callable[[_About, StoredEvent, Record], tuple[str, str, Record]]] = {
+_DETAILS: dict[int, Callable[[_About, StoredEvent, Record], tuple[str, str, Record]]] = {
     EventKind.EMAIL_SEND: lambda about, e, data: ("received", "send", {}),
     EventKind.EMAIL_DELIVERED: lambda about, e, data: ("delivered", "delivery", about.delivery(e, data)),
     EventKind.EMAIL_REJECTED: lambda about, e, data: ("rejected", "reject", {"reason": data.get("reason", "")}),

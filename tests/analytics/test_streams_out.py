@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+from analytics import tasks
 from analytics.carrying import aws, turn
 from analytics.carrying.parcel import Line, Parcel, waves, within
 from analytics.models import EventKind, EventStream
@@ -649,3 +650,20 @@ def test_a_function_that_the_operator_does_not_list_is_no_transform(project: Pro
     with pytest.raises(calling.TargetRefused):
         make_stream(project=project, kind="FOLDER", target="out", transform="others")
     make_stream(project=project, kind="FOLDER", target="out", transform="mine")
+
+
+def test_a_tick_puts_out_what_is_due_and_a_worker_carries_it(project: Project, folder: Path, clean_redis: Any) -> None:
+    ids = people(project, 2)
+    write_events(project=project, endpoint_ids=ids)
+    stream = make_stream(project=project, kind="FOLDER", target="out")
+    other = make_project()
+    paused = make_stream(project=other, kind="FOLDER", target="out")
+    event_streams.pause_stream(stream=paused, actor=other.created_by, now=AT)
+
+    tasks.tick_streams()
+    assert clean_redis.llen("streams") == 1
+    tasks.carry_stream(stream.pk)
+    tasks.tick_streams()
+
+    assert clients(in_folder(folder)) == names(project, ids)
+    assert clean_redis.llen("streams") == 1

@@ -55,6 +55,7 @@ READS = {
     "console:show-sql",
     "analytics:show-event-stream",
     "analytics:list-webhooks", "analytics:show-webhook",
+    "analytics:show-event-stream", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
 
 
