@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0007_send_counters"),
+        ("analytics", "0010_lake"),
         ("projects", "0005_raw_values"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -55,7 +55,6 @@ READS = {
     "console:show-sql",
     "analytics:show-event-stream",
     "analytics:list-webhooks", "analytics:show-webhook",
-    "analytics:show-event-stream", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
 
 
