@@ -13,6 +13,7 @@ from django.db.models import Q, Sum
 
 from analytics.models import Counter, Event, EventKind, HitClass, Reach, ReachAddition, SourceKind
 from core.audience import Audience
+from core.sql import id_set
 
 # Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
 COUNTED = (HitClass.PERSON, HitClass.PROXY)
@@ -92,7 +93,7 @@ def reach(
 def did(
     *,
     project_id: int,
-    kind: EventKind,
+    kind: int,
     campaign_id: int | None = None,
     link_number: int | None = None,
     since: datetime.date | None = None,
@@ -106,6 +107,40 @@ def did(
     if since is not None:
         narrow &= Q(day__gte=since)
     return _united(narrow)
+
+
+def did_often(
+    *,
+    project_id: int,
+    kind: int,
+    at_least: int,
+    since: datetime.date | None,
+    attributes: Iterable[tuple[str, Sequence[str]]],
+    metrics: Iterable[tuple[str, str, float]],
+) -> Audience:
+    """The endpoints with so many events of a kind whose attributes have one of these values each, and whose metrics compare so
+    (``=``, ``<`` …). Reads the events of the kind; what was kept of an event that is gone can't be asked for."""
+    conditions = ["project_id = %(project)s", "kind = %(kind)s", "hit_class = ANY(%(classes)s)"]
+    params: dict[str, Any] = {
+        "project": project_id, "kind": kind, "classes": [int(one) for one in (HitClass.NONE, *COUNTED)], "least": at_least,
+    }  # fmt: skip
+    if since is not None:
+        conditions.append("occurred_at >= %(since)s")
+        params["since"] = datetime.datetime.combine(since, datetime.time(), tzinfo=datetime.UTC)
+    for number, (name, values) in enumerate(attributes):
+        conditions.append(f"data->'attributes'->>%(a{number})s = ANY(%(v{number})s)")
+        params |= {f"a{number}": name, f"v{number}": list(values)}
+    for number, (name, sign, value) in enumerate(metrics):
+        held = f"data->'metrics'->%(m{number})s"
+        conditions.append(
+            f"CASE jsonb_typeof({held}) WHEN 'number' THEN ({held})::float8 {_SIGNS[sign]} %(n{number})s ELSE false END"
+        )
+        params |= {f"m{number}": name, f"n{number}": value}
+    query = f"SELECT endpoint_id FROM analytics_event WHERE {' AND '.join(conditions)} GROUP BY 1 HAVING count(*) >= %(least)s"
+    return id_set(query, params)
+
+
+_SIGNS = {sign: sign for sign in ("=", "<", ">", "<=", ">=")}
 
 
 def _united(narrow: Q) -> Audience:

@@ -53,7 +53,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import crowd, events, imports, lake, pages, rendering, segments, sending
+    from bench import crowd, events, imports, lake, pages, rendering, segments, sending, stream
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -64,6 +64,7 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
     if "events" in wanted:
         events.measure(report=report)
         lake.measure(report=report, events=rows * _LAKE)
+        stream.measure(report=report)
     if set(wanted) <= {"rendering", "events"}:
         return
     owner = User.objects.create_user("bench@example.com", None)

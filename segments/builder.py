@@ -10,6 +10,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from analytics.models import EventKind
+from analytics.services.event_types import names_of
 from endpoints import catalogue
 from endpoints.models import AttributeKind
 from projects import zones
@@ -57,6 +59,7 @@ def segment_builder(*, project: Project, document: dict[str, Any], own_id: str =
             {"group": _("Activity and place"), "kind": "", "names": _other()},
         ],
         "campaigns": [{"id": key, "name": name} for key, name in _campaigns(project, document).items()],
+        "events": _events(project),
         "map": {
             "echarts": static("vendor/echarts/echarts.min.js"),
             "topojson": static("vendor/topojson/topojson-client.min.js"),
@@ -85,6 +88,12 @@ def _campaigns(project: Project, document: dict[str, Any]) -> dict[str, str]:
     return choices | wording.campaign_names(project=project, campaign_ids=named - choices.keys())
 
 
+def _events(project: Project) -> list[str]:
+    """What programs of the project sent, and what apps may send."""
+    names = names_of(project_id=project.pk)
+    return sorted(name for kind, name in names.items() if kind >= EventKind.SESSION_START)
+
+
 def _standard() -> list[dict[str, object]]:
     labels = {
         "Demographic.Channel": _("Channel"), "Location.Country": _("Country"), "Location.City": _("City"),
@@ -101,6 +110,7 @@ def _standard() -> list[dict[str, object]]:
 def _other() -> list[dict[str, object]]:
     return [
         {"kind": "Messages", "name": "Messages", "label": _("Messages received, opened, clicked")},
+        {"kind": "Events", "name": "Events", "label": _("Events of apps and web pages")},
         {"kind": "Recency", "name": "Recency", "label": _("Last activity")},
         {"kind": "Near", "name": "GPSPoint", "label": _("Distance from a point")},
     ]
@@ -117,7 +127,8 @@ def _words() -> dict[str, str]:
         "ACTIVE": _("active within"), "INACTIVE": _("not active within"), "HR_24": _("24 hours"), "DAY_7": _("7 days"),
         "DAY_14": _("14 days"), "DAY_30": _("30 days"), "RECEIVED": _("received"), "OPENED": _("opened"), "CLICKED": _("clicked"),
         "UNSUBSCRIBED": _("unsubscribed"), "anyCampaign": _("Any campaign"), "campaign": _("Campaign"), "link": _("Link"),
-        "linkNumber": _("Link number"),
+        "linkNumber": _("Link number"), "did": _("did"), "event": _("Event"), "atLeast": _("At least, times"),
+        "whereAttribute": _("With the attribute"), "any": _("any"), "chooseEvent": _("Choose an event"),
         "anyLink": _("any link"), "withinDays": _("Within days"), "ever": _("ever"), "within": _("within"),
         "latitude": _("Latitude"), "longitude": _("Longitude"), "kilometres": _("Kilometres"),
         "mapHint": _("Click the map to set the point; the circle is the distance. Scroll to zoom, drag to move."),

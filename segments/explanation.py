@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from django.utils.translation import gettext as _
 
 from segments.evaluation.tree import (
+    SIGNS,
     Action,
     ActiveWithin,
     Anniversary,
@@ -20,6 +21,7 @@ from segments.evaluation.tree import (
     Dated,
     Definition,
     Did,
+    DidEvent,
     Group,
     Limit,
     Near,
@@ -117,6 +119,8 @@ class _Teller:
                 return _recency(test, is_negated)
             case Did():
                 return self._did(test)
+            case DidEvent():
+                return self._did_event(test)
         name = subject_label(test.subject)
         match test:
             case AnyOf():
@@ -165,6 +169,16 @@ class _Teller:
         said = of_campaign[test.action] % given if test.campaign_id else anything[test.action]
         if test.link is not None:
             said = self._clicked(test.campaign_id, test.link)
+        return _("%(what)s within the last %(days)s days") % {"what": said, "days": test.days} if test.days else said
+
+    def _did_event(self, test: DidEvent) -> str:
+        said = _("did “%(event)s”") % {"event": test.event_type}
+        if test.at_least > 1:
+            said = _("did “%(event)s” at least %(count)s times") % {"event": test.event_type, "count": test.at_least}
+        with_ = [_("%(name)s is %(values)s") % {"name": name, "values": self._values(values)} for name, values in test.attributes]
+        with_ += [f"{name} {SIGNS[comparison]} {value.normalize():f}" for name, comparison, value in test.metrics]
+        if with_:
+            said = _("%(what)s with %(conditions)s") % {"what": said, "conditions": _(" and ").join(with_)}
         return _("%(what)s within the last %(days)s days") % {"what": said, "days": test.days} if test.days else said
 
     def _clicked(self, campaign_id: str, link: int) -> str:

@@ -42,6 +42,11 @@ def _stored(project_id: int, names: Collection[str]) -> dict[str, int]:
     return dict(rows.values_list("name", "number"))
 
 
+def known_kind(*, project_id: int, name: str) -> int | None:
+    """The number of a name, if the project has it."""
+    return _KNOWN.get(name) or _stored(project_id, [name]).get(name)
+
+
 def names_of(*, project_id: int) -> dict[int, str]:
     """The name of each number that the project's events can have."""
     return _NAMES | dict(EventType.objects.filter(project_id=project_id).values_list("number", "name"))

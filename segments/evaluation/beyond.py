@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
+from analytics.services.event_types import known_kind
 from core.audience import Audience
 from segments import ports
 from segments.evaluation import leaves
 from segments.evaluation.moment import Moment
 from segments.evaluation.refusals import DefinitionRefused
-from segments.evaluation.tree import Action, ActiveWithin, Anniversary, Did, Near, Relative, Test
+from segments.evaluation.tree import SIGNS, Action, ActiveWithin, Anniversary, Did, DidEvent, Near, Relative, Test
 
 _KINDS = {
     Action.RECEIVED: EventKind.EMAIL_DELIVERED,
@@ -40,6 +41,8 @@ def holding(*, project_id: int, test: Test, moment: Moment) -> Audience:
             return leaves.holding(project_id=project_id, test=moment.dated(test))
         case Did():
             return did(project_id=project_id, test=test, moment=moment)
+        case DidEvent():
+            return did_event(project_id=project_id, test=test, moment=moment)
         case Near() | ActiveWithin():
             return leaves.scan(project_id=project_id, found=condition(test, moment))
         case Anniversary():
@@ -70,9 +73,25 @@ def did(*, project_id: int, test: Did, moment: Moment) -> Audience:
         if test.campaign_id not in found:
             raise DefinitionRefused(_("A filter names a campaign that does not exist in this project. Choose another campaign."))
         source_id = found[test.campaign_id]
-    since = None
-    if test.days is not None:
-        since = (moment.now.astimezone(datetime.UTC) - datetime.timedelta(days=test.days)).date()
+    since = _since(test.days, moment)
     return analytics_queries.did(
         project_id=project_id, kind=_KINDS[test.action], campaign_id=source_id, link_number=test.link, since=since
     )
+
+
+def did_event(*, project_id: int, test: DidEvent, moment: Moment) -> Audience:
+    """Whoever did it. Of a type that the project does not know (yet) that is nobody."""
+    kind = known_kind(project_id=project_id, name=test.event_type)
+    since = _since(test.days, moment)
+    if kind is None:
+        return Audience()
+    if test.is_plain:
+        return analytics_queries.did(project_id=project_id, kind=kind, since=since)
+    return analytics_queries.did_often(
+        project_id=project_id, kind=kind, at_least=test.at_least, since=since, attributes=test.attributes,
+        metrics=[(name, SIGNS[comparison], float(value)) for name, comparison, value in test.metrics],
+    )  # fmt: skip
+
+
+def _since(days: int | None, moment: Moment) -> datetime.date | None:
+    return None if days is None else (moment.now.astimezone(datetime.UTC) - datetime.timedelta(days=days)).date()

@@ -11,7 +11,9 @@ What Pinpoint can't say stands under its ``Pabal`` member::
      "Present": {"Attributes" | "UserAttributes" | "Metrics": [name, …], "Standard": ["Location.Country", …]},
      "RelativeDates" | "UserRelativeDates": {name: {"Span": "TODAY" | "WITHIN_LAST" | "MORE_THAN_AGO" | "WITHIN_NEXT" |
                                                     "MORE_THAN_AHEAD" | "ANNIVERSARY", "Days"?}},
-     "Behavior": [{"Action": "RECEIVED" | "OPENED" | "CLICKED" | "UNSUBSCRIBED", "CampaignId"?, "Link"?, "Days"?}]}
+     "Behavior": [{"Action": "RECEIVED" | "OPENED" | "CLICKED" | "UNSUBSCRIBED", "CampaignId"?, "Link"?, "Days"?},
+                  {"Event": "cart.viewed", "AtLeast"?: 3, "Days"?, "Attributes"?: {name: [value, …]},
+                   "Metrics"?: {name: {"ComparisonOperator", "Value"}}}]}
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from django.utils.translation import gettext as _
 
 from segments.evaluation.refusals import DefinitionRefused
 from segments.evaluation.tree import (
+    SIGNS,
     Action,
     ActiveWithin,
     Anniversary,
@@ -34,6 +37,7 @@ from segments.evaluation.tree import (
     Criterion,
     Dated,
     Did,
+    DidEvent,
     Dimension,
     Near,
     Numeric,
@@ -51,6 +55,7 @@ MAX_VALUES = 100  # of one filter
 MAX_VALUE_LENGTH = 100  # characters, as in Pinpoint
 MAX_NAME_LENGTH = 50
 MAX_DAYS = 36_500
+MAX_TIMES = 1_000_000
 
 _DEMOGRAPHIC = ("AppVersion", "Channel", "DeviceType", "Make", "Model", "Platform")
 _OWN_DEMOGRAPHIC = ("Locale", "ModelVersion", "PlatformVersion", "Timezone")
@@ -174,6 +179,8 @@ class _Reader:
         return [Criterion(ActiveWithin(_DURATIONS[duration]), is_negated=kind == "INACTIVE")]
 
     def did(self, value: Any) -> Criterion:
+        if isinstance(value, dict) and "Event" in value:
+            return self.did_event(value)
         members = self.members(value, {"Action", "CampaignId", "Link", "Days"})
         action, campaign, link, days = (members.get(key) for key in ("Action", "CampaignId", "Link", "Days"))
         if action not in list(Action):
@@ -186,6 +193,39 @@ class _Reader:
         if not is_link or (link is not None and (action != Action.CLICKED or not campaign)):
             self.refuse(_("a link is named by its number, for clicks in one campaign."))
         return Criterion(Did(Action(action), campaign or "", link, None if days is None else self.days(days, least=1)))
+
+    def did_event(self, value: Any) -> Criterion:
+        members = self.members(value, {"Event", "AtLeast", "Days", "Attributes", "Metrics"})
+        name, at_least, days = members["Event"], members.get("AtLeast", 1), members.get("Days")
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH or "\0" in name:
+            self.refuse(_("say which event it is."))
+        self.subject = name
+        if type(at_least) is not int or not 1 <= at_least <= MAX_TIMES:
+            self.refuse(_("how often is a whole number, and at most %(most)s.") % {"most": MAX_TIMES})
+        attributes = members.get("Attributes", {})
+        metrics = members.get("Metrics", {})
+        if not isinstance(attributes, dict) or not isinstance(metrics, dict):
+            self.refuse(_("it is not built as a filter should be."))
+        found = DidEvent(
+            name, at_least, None if days is None else self.days(days, least=1),
+            tuple((self.name(key), self.event_values(some)) for key, some in attributes.items()),
+            tuple((self.name(key), *self.event_metric(test)) for key, test in metrics.items()),
+        )  # fmt: skip
+        self.subject = ""
+        return Criterion(found)
+
+    def event_values(self, value: Any) -> tuple[str, ...]:
+        values = tuple(self.list(value))
+        if not values or len(values) > MAX_VALUES or not all(isinstance(one, str) and len(one) <= 200 for one in values):
+            self.refuse(_("it is not built as a filter should be."))
+        return values
+
+    def event_metric(self, value: Any) -> tuple[Comparison, Decimal]:
+        members = self.members(value, {"ComparisonOperator", "Value"})
+        operator = members.get("ComparisonOperator")
+        if operator not in list(SIGNS):
+            self.refuse(_("this comparison is not known."))
+        return Comparison(operator), self.decimal(members.get("Value"))
 
     def days(self, value: Any, least: int) -> int:
         if type(value) is not int or not least <= value <= MAX_DAYS:

@@ -21,6 +21,7 @@ from segments.evaluation.tree import (
     Criterion,
     Definition,
     Did,
+    DidEvent,
     Dimension,
     Group,
     Limit,
@@ -116,6 +117,9 @@ class _Writer:
             case Did():
                 who = beyond.did(project_id=self.project_id, test=test, moment=self.moment)
                 return self.one_of(who, test.action.value.lower())
+            case DidEvent():
+                who = beyond.did_event(project_id=self.project_id, test=test, moment=self.moment)
+                return self.one_of(who, "did")
             case Relative():
                 text, params = leaves.condition(self.moment.dated(test))
             case Near() | ActiveWithin() | Anniversary():

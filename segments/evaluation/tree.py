@@ -39,6 +39,12 @@ class Comparison(enum.StrEnum):
     BETWEEN = "BETWEEN"
 
 
+SIGNS = {
+    Comparison.EQUAL: "=", Comparison.GREATER_THAN: ">", Comparison.GREATER_THAN_OR_EQUAL: ">=", Comparison.LESS_THAN: "<",
+    Comparison.LESS_THAN_OR_EQUAL: "<=",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """One of the subject's values equals one of ``values``."""
@@ -141,9 +147,25 @@ class Did:
     days: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DidEvent:
+    """An app's, a web page's or any other event: so often, ever or within days (UTC), with one of these values of each attribute."""
+
+    event_type: str
+    at_least: int = 1
+    days: int | None = None
+    attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    metrics: tuple[tuple[str, Comparison, Decimal], ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the sets of who did it answer."""
+        return self.at_least == 1 and not self.attributes and not self.metrics
+
+
 # The tests that look at one subject's values, and those that look elsewhere or at the calendar.
 ValueTest = AnyOf | Contains | Dated | Numeric | Present
-OtherTest = Relative | Anniversary | Near | ActiveWithin | Did
+OtherTest = Relative | Anniversary | Near | ActiveWithin | Did | DidEvent
 Test = ValueTest | OtherTest
 
 

@@ -10,10 +10,12 @@ from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
+from analytics.services.event_types import kinds_of
 from core import clock
 from core.audience import Audience
 from endpoints.models import AttributeKind, AttributeName
 from projects.models import Project, User
+from segments.models import SegmentVersion
 from segments.services.segments import create_segment
 from tests.console.world import logged_in
 from tests.e2e.conftest import shoot, speak, watched_page
@@ -242,3 +244,34 @@ _TYPE_AND_TAKE = """(text) => {
     editor.insert(text);
     editor.completer.insertMatch();
 }"""
+
+
+def test_a_filter_on_an_event_is_made_read_back_and_said(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    project = make_project(owner=owner)
+    kinds_of(project_id=project.pk, names=["cart.viewed"])
+    make_endpoint(project=project)
+    with watched_page(browser, live_server.url) as page:
+        enter(page, live_server.url, owner)
+        page.goto(reverse("segments:create-segment", args=[project.public_id]))
+        page.get_by_role("button", name="Add a filter").click()
+        row = page.locator(".filter-row")
+        row.get_by_label("Attribute").first.select_option(label="Events of apps and web pages")
+        row.get_by_label("Event", exact=True).select_option("cart.viewed")
+        row.get_by_label("At least, times").fill("3")
+        row.get_by_label("Within days").fill("7")
+        row.get_by_label("With the attribute").fill("category")
+        row.get_by_label("Value", exact=True).fill("신발")
+        expect(page.locator(".count-box")).to_contain_text(
+            "did “cart.viewed” at least 3 times with category is “신발” within the last 7 days"
+        )
+        page.get_by_label("Segment name").fill("장바구니")
+        page.get_by_role("button", name="Save").click()
+        made = SegmentVersion.objects.get(segment__project=project)
+        group = made.document["SegmentGroups"]["Groups"][0]
+        event = {"Event": "cart.viewed", "AtLeast": 3, "Days": 7, "Attributes": {"category": ["신발"]}}
+        assert group["Dimensions"] == [{"Pabal": {"Behavior": [event]}}]
+        path = reverse("segments:edit-segment", args=[project.public_id, made.segment.public_id])
+        page.goto(path)
+        expect(page.locator(".filter-row").get_by_label("With the attribute")).to_have_value("category")
+        shoot(page, path, "builder-event")

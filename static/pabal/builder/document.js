@@ -43,7 +43,7 @@ export function read(dimension) {
 
 function readPart(part) {
   const [[place, held]] = Object.entries(part.Pabal ?? part);
-  if (place === "Behavior" && part.Pabal) return readBehaviour(held[0]);
+  if (place === "Behavior" && part.Pabal) return "Event" in held[0] ? readEvent(held[0]) : readBehaviour(held[0]);
   if (place === "Behavior") return { kind: "Recency", name: "Recency", operator: held.Recency?.RecencyType ?? "ACTIVE", values: [held.Recency?.Duration] };
   if (place === "Present") {
     const [[kind, [name]]] = Object.entries(held);
@@ -76,6 +76,13 @@ function readBehaviour(one) {
   return { kind: "Messages", name: "Messages", operator: one.Action, values: [one.CampaignId ?? "", one.Link ?? "", one.Days ?? ""] };
 }
 
+function readEvent({ Event, AtLeast = 1, Days = "", Attributes = {}, Metrics = {} }) {
+  const conditions = Object.entries(Attributes);
+  if (Object.keys(Metrics).length || conditions.length > 1 || conditions.some(([, some]) => some.length !== 1)) return null;
+  const [[name, [value]]] = conditions.length ? conditions : [["", [""]]];
+  return { kind: "Events", name: "Events", operator: "did", values: [Event, AtLeast, Days, name, value] };
+}
+
 // A row as a dimension, or null while it is not complete.
 export function write(row) {
   if (row.kind === "raw") return row.values[0];
@@ -92,6 +99,7 @@ function writePart({ kind, name, operator, values }) {
   if (operator === "isSet") return { Pabal: { Present: { [kind]: [name] } } };
   if (kind === "Recency") return { Behavior: { Recency: { Duration: values[0], RecencyType: operator } } };
   if (kind === "Messages") return writeBehaviour(operator, values);
+  if (kind === "Events") return writeEvent(values);
   if (kind === "Near") {
     if (values.some((value) => !isNumber(value))) return null;
     const [latitude, longitude, distance] = values.map(Number);
@@ -130,6 +138,15 @@ function writeBehaviour(action, [campaign, link, days]) {
   if (campaign) one.CampaignId = campaign;
   if (campaign && action === "CLICKED" && link !== "") one.Link = Number(link);
   if (days !== "") one.Days = Number(days);
+  return { Pabal: { Behavior: [one] } };
+}
+
+function writeEvent([event, times, days, name, value]) {
+  if (!event || (name === "") !== (value === "")) return null;
+  const one = { Event: event };
+  if (times !== "" && Number(times) !== 1) one.AtLeast = Number(times);
+  if (days !== "") one.Days = Number(days);
+  if (name !== "") one.Attributes = { [name]: [value] };
   return { Pabal: { Behavior: [one] } };
 }
 

@@ -82,6 +82,7 @@ export class Filter {
     const worded = (keys, prefix = "") => keys.map((key) => [`${prefix}${key}`, words[key]]);
     if (this.kind === "Recency") return worded(["ACTIVE", "INACTIVE"]);
     if (this.kind === "Messages") return worded(ACTIONS);
+    if (this.kind === "Events") return worded(["did"]);
     if (this.kind === "Near") return worded(["within"]);
     const present = worded(["isSet", "isEmpty"]);
     if (this.kind === "Metrics") return [...worded([...Object.keys(NUMBERS), "between"], "number-"), ...present];
@@ -104,6 +105,7 @@ export class Filter {
     this.show = null;
     if (this.kind === "Recency") this.fillChoice(DURATIONS.map((one) => [one, this.words[one]]), given[0] ?? "DAY_30", this.words.value);
     else if (this.kind === "Messages") this.fillMessages(given);
+    else if (this.kind === "Events") this.fillEvent(given);
     else if (this.kind === "Near") this.fillPoint(given);
     else if (key in SPANS) key === "today" || this.fillNumber(given[0] ?? (key === "anniversary" ? 0 : 30), this.words.days, "1");
     else if (key in DATES) this.fillDates(key, given);
@@ -116,6 +118,7 @@ export class Filter {
 
   labelled(control, text) {
     const box = element("label", { class: "d-inline-flex flex-column me-2 mb-1" });
+    control.setAttribute("aria-label", text); // else the options of a list belong to its name
     box.append(element("span", { class: "form-hint" }, text), control);
     this.values.append(box);
     return control;
@@ -152,6 +155,25 @@ export class Filter {
     const within = this.fillNumber(days, this.words.withinDays, "1");
     within.min = "1";
     within.placeholder = this.words.ever;
+  }
+
+  fillEvent([event = "", times = 1, days = "", name = "", value = ""]) {
+    const known = this.builder.stateValue.events;
+    const events = event && !known.includes(event) ? [...known, event] : known;
+    this.fillChoice([["", this.words.chooseEvent], ...events.map((one) => [one, one])], event, this.words.event);
+    this.fillNumber(times, this.words.atLeast, "1").min = "1";
+    const within = this.fillNumber(days, this.words.withinDays, "1");
+    within.min = "1";
+    within.placeholder = this.words.ever;
+    this.fillText(name, this.words.whereAttribute).placeholder = this.words.any;
+    this.fillText(value, this.words.value);
+  }
+
+  fillText(given, text) {
+    const input = element("input", { type: "text", class: "form-control w-auto", maxlength: "200", "data-value": "" });
+    input.value = given;
+    input.addEventListener("input", () => this.builder.changed());
+    return this.labelled(input, text);
   }
 
   // The link that was clicked, by its address; what is kept is its number. Gives back what to call with the campaign.
