@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -65,27 +66,37 @@ def message_tiles(*, project: Project, days: Days) -> list[Figure]:
     now = daily.totals(project_id=project.pk, days=days, kinds=_MESSAGES)
     then = daily.totals(project_id=project.pk, days=days.before, kinds=_MESSAGES)
 
-    def figure(label: str, *kinds: EventKind, of: str = "", by: int = 0) -> Figure:
-        value = sum(now[kind] for kind in kinds)
-        return Figure(label, value, sum(then[kind] for kind in kinds), 100 * value / by if by else None, of)
+    def figure(label: str, count: Callable[[Mapping[int, int]], int], of: str = "", by: int = 0) -> Figure:
+        value = count(now)
+        return Figure(label, value, count(then), 100 * value / by if by else None, of)
 
-    sent, delivered = now[K.EMAIL_SEND], now[K.EMAIL_DELIVERED]
+    sent, delivered = now[K.EMAIL_DELIVERED], _delivered(now)
     return [
-        figure(_("Sent"), K.EMAIL_SEND),
-        figure(_("Delivered"), K.EMAIL_DELIVERED, of=_("of sent"), by=sent),
-        figure(_("Opens"), K.EMAIL_OPEN),
-        figure(_("Clicks"), K.EMAIL_CLICK),
-        figure(_("Bounced"), *_BOUNCES, of=_("of sent"), by=sent),
-        figure(_("Complaints"), K.EMAIL_COMPLAINT, of=_("of delivered"), by=delivered),
-        figure(_("Unsubscribed"), K.EMAIL_UNSUBSCRIBE, of=_("of delivered"), by=delivered),
+        figure(_("Sent"), itemgetter(K.EMAIL_DELIVERED)),
+        figure(_("Delivered"), _delivered, of=_("of sent"), by=sent),
+        figure(_("Opens"), itemgetter(K.EMAIL_OPEN)),
+        figure(_("Clicks"), itemgetter(K.EMAIL_CLICK)),
+        figure(_("Bounced"), _bounced, of=_("of sent and refused"), by=now[K.EMAIL_SEND]),
+        figure(_("Complaints"), itemgetter(K.EMAIL_COMPLAINT), of=_("of delivered"), by=delivered),
+        figure(_("Unsubscribed"), itemgetter(K.EMAIL_UNSUBSCRIBE), of=_("of delivered"), by=delivered),
     ]
+
+
+def _bounced(totals: Mapping[int, int]) -> int:
+    return sum(totals[kind] for kind in _BOUNCES)
+
+
+def _delivered(totals: Mapping[int, int]) -> int:
+    """As the campaign's page counts: what was tried and did not bounce, at once or later."""
+    return max(totals[K.EMAIL_SEND] - _bounced(totals), 0)
 
 
 def messages_by_day(*, project: Project, days: Days) -> Chart:
     found = daily.by_day(project_id=project.pk, days=days, kinds=_MESSAGES)
-    bounced = [sum(pair) for pair in zip(*(found[kind] for kind in _BOUNCES), strict=True)]
+    each = [{int(kind): found[kind][number] for kind in _MESSAGES} for number in range(len(days.all))]
+    delivered, bounced = [_delivered(one) for one in each], [_bounced(one) for one in each]
     series = [
-        Series(_("Sent"), found[K.EMAIL_SEND]), Series(_("Delivered"), found[K.EMAIL_DELIVERED]),
+        Series(_("Sent"), found[K.EMAIL_DELIVERED]), Series(_("Delivered"), delivered),
         Series(_("Opens"), found[K.EMAIL_OPEN]), Series(_("Clicks"), found[K.EMAIL_CLICK]), Series(_("Bounced"), bounced),
         Series(_("Unsubscribed"), found[K.EMAIL_UNSUBSCRIBE]),
     ]  # fmt: skip
@@ -117,8 +128,8 @@ def campaign_lines(*, project: Project, days: Days) -> list[CampaignLine]:
     named = Campaign.objects.filter(project=project, pk__in=most).only("public_id", "name", "project_id", "state").in_bulk()
     return [
         CampaignLine(
-            named[pk], found[pk][K.EMAIL_SEND], found[pk][K.EMAIL_DELIVERED], found[pk][K.EMAIL_OPEN], found[pk][K.EMAIL_CLICK],
-            sum(found[pk][kind] for kind in _BOUNCES), found[pk][K.EMAIL_UNSUBSCRIBE],
+            named[pk], found[pk][K.EMAIL_DELIVERED], _delivered(found[pk]), found[pk][K.EMAIL_OPEN], found[pk][K.EMAIL_CLICK],
+            _bounced(found[pk]), found[pk][K.EMAIL_UNSUBSCRIBE],
         )
         for pk in most if pk in named
     ]  # fmt: skip
