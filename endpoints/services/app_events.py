@@ -7,11 +7,13 @@ client's. So it happened when the client says it did, unless that is a month bac
 from __future__ import annotations
 
 import datetime
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from django.utils.translation import gettext as _
 
 from analytics import ports
@@ -152,9 +154,13 @@ def _check(event: Mapping[str, Any]) -> None:
         raise EventRefused(_("The name of an attribute or metric has %(limit)s characters at most.") % {"limit": NAME_LIMIT})
     if not all(isinstance(one, str) and len(one) <= VALUE_LIMIT for one in attributes.values()):
         raise EventRefused(_("The value of an attribute is a text of %(limit)s characters at most.") % {"limit": VALUE_LIMIT})
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in metrics.values()):
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in metrics.values()):
         raise EventRefused(_("A metric is a number."))
-    if any("\0" in one for one in (name, *attributes, *metrics, *attributes.values())):
+    try:
+        written = orjson.dumps(event)
+    except orjson.JSONEncodeError as fault:  # half a surrogate pair, a number beyond 64 bits
+        raise EventRefused(_("The event can't be kept: %(reason)s.") % {"reason": str(fault)[:VALUE_LIMIT]}) from None
+    if b"\\u0000" in written:
         raise EventRefused(_("A text must not hold a NUL character."))
 
 

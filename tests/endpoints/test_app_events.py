@@ -86,6 +86,10 @@ def test_what_is_said_of_an_endpoint_is_written_and_nothing_else_of_it_changes(p
         ({"Attributes": {"k": "a\0b"}}, "NUL"),
         ({"Attributes": [1]}, "map of names"),
         ({"Metrics": {"m": "7"}}, "number"),
+        ({"Metrics": {"m": float("inf")}}, "number"),
+        ({"Metrics": {"m": 1 << 70}}, "can't be kept"),
+        ({"Attributes": {"k": "\ud800"}}, "can't be kept"),
+        ({"Session": {"Id": "a\0b"}}, "NUL"),
         ({"Metrics": {f"m{number}": 1 for number in range(41)}}, "40 attributes"),
     ],
 )
