@@ -86,7 +86,6 @@ ANY_LINK = -1
 
 # What is counted together (project, kind of source, source, run, treatment, kind, class, link, hour since 1970), and its endpoints.
 Groups = dict[tuple[int, ...], list[int]]
-_COPIED_AT_ONCE = 1 << 20  # bytes handed to the server at a time
 ReachKey = tuple[int, int, int, int, int, int, int, int, datetime.date]
 
 
@@ -115,7 +114,7 @@ def record_events(
             return 0
         if may_repeat:
             events = _unknown(cursor, events)
-        cursor.copy_expert(_COPY, _as_copy(events, blocks), size=_COPIED_AT_ONCE)
+        cursor.copy_expert(_COPY, _as_copy(events, blocks))
         if new is not None:
             new += events
         groups = _grouped(events, blocks)
