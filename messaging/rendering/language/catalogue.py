@@ -113,7 +113,7 @@ _ALL = [
         params=("number",), run=texts.ordinalize,
     ),
     _text("replace", texts.replace, '{{replace v " " "_"}}', _("Puts one text in place of another."), "text", "text", needed=3),
-    _text("slugify", texts.slugify, "{{slugify v}}", _("Small letters with hyphens, for addresses."), cost=16),
+    _text("slugify", texts.slugify, "{{slugify v}}", _("Small letters with hyphens, for addresses."), cost=24),
     _text("stripTags", texts.strip_tags, "{{stripTags v}}", _("Without HTML tags.")),
     _text("substring", texts.substring, "{{substring v 4 9}}", _("From one place up to another, counted from 0."),
           "width", "width", needed=2),

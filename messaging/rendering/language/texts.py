@@ -16,7 +16,8 @@ LONGEST = 16_384  # characters of one value
 WIDEST = 1_000  # characters that a text can be padded to
 _TAG = re.compile(r"<[^<>]*>")
 _FIRST = re.compile(r"(?<!\S)\S")
-_NOT_SLUG = re.compile(r"[^\w\s-]")
+_NOT_SLUG = re.compile(r"[^\w\s-]+")
+_PLAIN = re.compile(r"[\x00-\x7f\uac00-\ud7a3]*").fullmatch  # ASCII and Hangul syllables
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _GAPS = re.compile(r"[\s_-]+")
 
@@ -74,8 +75,10 @@ def join(values: list[Any], separator: str = "", prefix: str = "", suffix: str =
 
 def slugify(text: str) -> str:
     """Letters of any script stay; accents go, but what composes a letter (Hangul) comes together again."""
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text[:LONGEST]))
-    return _GAPS.sub("-", _NOT_SLUG.sub("", unicodedata.normalize("NFC", bare)).strip()).strip("-").lower()
+    bare = text[:LONGEST]
+    if not _PLAIN(bare):  # which come back as they were, and it takes a third of the time
+        bare = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", bare)))
+    return _GAPS.sub("-", _NOT_SLUG.sub("", bare).strip()).strip("-").lower()
 
 
 def strip_tags(text: str) -> str:
