@@ -6,7 +6,7 @@ import datetime
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django.db.models import Q, Sum
@@ -65,6 +65,36 @@ def run_counts(*, project_id: int, run_ids: Sequence[int]) -> dict[int, RunCount
     for reach_row in _reach_rows(project_id, run_ids, COUNTED):
         unique[reach_row.run_id][reach_row.kind] |= reach_row.members
     return {run_id: _counts(totals[run_id], unique[run_id]) for run_id in run_ids}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCounts:
+    """The counts of a campaign over all its runs; how many people opened and clicked in each run in which somebody did."""
+
+    total: RunCounts
+    opened: dict[int, int]
+    clicked: dict[int, int]
+
+
+def campaign_counts(*, project_id: int, campaign_id: int) -> SourceCounts:
+    """The counts of a campaign with any number of runs, which are not named. Two queries. Unique ones are added up over the runs."""
+    mine = Q(project_id=project_id, source_kind=SourceKind.CAMPAIGN, source_id=campaign_id)
+    counted = Counter.objects.filter(mine, hit_class__in=(HitClass.NONE, *COUNTED))
+    totals: dict[int, int] = defaultdict(int) | dict(counted.values_list("kind").annotate(sum=Sum("total")))
+    members: dict[tuple[int, int], Audience] = defaultdict(Audience)
+    rows = Reach.objects.filter(mine, hit_class__in=COUNTED, link_number=-1).values_list("kind", "run_id", "members")
+    for kind, run_id, some in rows.iterator(chunk_size=2_000):
+        members[kind, run_id] |= cast(Audience, some)
+    unique: dict[int, dict[int, int]] = defaultdict(dict)
+    for (kind, run_id), everybody in members.items():
+        unique[kind][run_id] = len(everybody)
+    opened, clicked = unique[EventKind.EMAIL_OPEN], unique[EventKind.EMAIL_CLICK]
+    total = replace(
+        _counts(totals, defaultdict(Audience)),
+        unique_opens=sum(opened.values()), unique_clicks=sum(clicked.values()),
+        unique_unsubscribes=sum(unique[EventKind.EMAIL_UNSUBSCRIBE].values()),
+    )  # fmt: skip
+    return SourceCounts(total=total, opened=opened, clicked=clicked)
 
 
 def _counts(total: dict[int, int], unique: dict[int, Audience]) -> RunCounts:

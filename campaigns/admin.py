@@ -14,6 +14,8 @@ from campaigns.models import (
     Campaign,
     CampaignVersion,
     DailyUse,
+    EventListener,
+    EventTrigger,
     Run,
     RunExclusion,
     Slice,
@@ -108,7 +110,7 @@ class RunAdmin(OperatorAdmin):
     actions = ("take_over",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("audience")
+        return super().get_queryset(request).defer("audience", "triggered")
 
     @admin.action(description=_("Take the computing of the audience over from a worker that hangs"))
     def take_over(self, request: HttpRequest, rows: QuerySet[Run]) -> None:
@@ -169,6 +171,22 @@ class DailyUseAdmin(OperatorAdmin):
 @admin.register(TotalUse)
 class TotalUseAdmin(OperatorAdmin):
     list_display = ("endpoint_id", "campaign", "count")
+    list_select_related = ("campaign",)
+    search_fields = ("=endpoint_id", "=campaign__public_id")
+
+
+@admin.register(EventListener)
+class EventListenerAdmin(OperatorAdmin):
+    list_display = ("campaign", "project", "kind")
+    list_select_related = ("campaign", "project")
+    search_fields = ("campaign__name", "=campaign__public_id", "=kind")
+
+
+@admin.register(EventTrigger)
+class EventTriggerAdmin(OperatorAdmin):
+    """What waits for the next run: nothing, a second later."""
+
+    list_display = ("campaign", "endpoint_id", "occurred_at", "event_id")
     list_select_related = ("campaign",)
     search_fields = ("=endpoint_id", "=campaign__public_id")
 

@@ -50,7 +50,7 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from analytics import ports as analytics_ports
         from campaigns import audited, queries, template_use, told
-        from campaigns.services import erasing, segment_use
+        from campaigns.services import erasing, events, segment_use
         from endpoints.ports import register_eraser
         from messaging import ports as messaging_ports
         from projects import ports as project_ports
@@ -64,11 +64,13 @@ class CampaignsConfig(AppConfig):
         ports.campaign_links.register("campaigns", queries.campaign_links)
         analytics_ports.run_facts.register("campaigns", told.run_facts)
         analytics_ports.run_sources.register("campaigns", told.run_sources)
+        analytics_ports.events_written.register("campaigns", events.note_events)
         analytics_ports.public_ids.register("campaigns", told.public_ids)
         messaging_ports.sent_runs.register("campaigns", _sent_runs)
         messaging_ports.template_users.register("campaigns", template_use.template_users)
         register_eraser("campaigns.Run", erasing.erase_runs)
         register_eraser("campaigns.DailyUse", erasing.erase_daily_uses)
+        register_eraser("campaigns.EventTrigger", erasing.erase_event_triggers)
         register_eraser("campaigns.TotalUse", erasing.erase_total_uses)
         project_ports.audit_sentences.register("campaigns", lambda: audited.SENTENCES)
         project_ports.audit_things.register("campaigns", audited.things)

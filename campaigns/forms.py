@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -10,9 +12,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import channels, parts, schedule, treatments
+from campaigns import channels, event_conditions, parts, schedule, treatments
 from campaigns.custom import delivery
 from core import calling
+from core.errors import Refusal
 from endpoints.models import ChannelType
 from messaging.forms import EmailForm
 from projects import zones
@@ -216,7 +219,20 @@ class ScheduleForm(StyledForm):
     frequency = forms.ChoiceField(
         label=_("How often"),
         choices=[("ONCE", _("Once")), ("HOURLY", _("Every hour")), ("DAILY", _("Every day")), ("WEEKLY", _("Every week")),
-                 ("MONTHLY", _("Every month"))],
+                 ("MONTHLY", _("Every month")), ("EVENT", _("When an event happens"))],
+    )  # fmt: skip
+    event_types = forms.MultipleChoiceField(
+        label=_("Events"), required=False, widget=forms.SelectMultiple(attrs={"size": 6}),
+        help_text=_("Any of these starts the message, to whoever did it and is in the segment."),
+    )  # fmt: skip
+    event_type = forms.CharField(
+        label=_("Another event"), required=False, max_length=50,
+        help_text=_("The name of one that no program has told yet."),
+    )  # fmt: skip
+    event_conditions = forms.CharField(
+        label=_("Only if"), required=False, max_length=5_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "placeholder": "category = shoes, bags\nprice >= 100"}),
+        help_text=_("One attribute or metric a line; all lines must hold. Several values: any of them. Signs of metrics: == > < >= <="),
     )  # fmt: skip
     start = WallClockField(
         label=_("Start at"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
@@ -225,7 +241,7 @@ class ScheduleForm(StyledForm):
     end = WallClockField(
         label=_("End"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=_("Only for campaigns that run again and again; empty: without end."),
+        help_text=_("Only for campaigns that run again and again; empty: without end. One that events start needs an end."),
     )  # fmt: skip
     zone = forms.ChoiceField(label=_("Time zone"), choices=zone_choices, initial="Asia/Seoul")
     is_local = forms.BooleanField(label=_("In each recipient's local time"), required=False)
@@ -236,8 +252,11 @@ class ScheduleForm(StyledForm):
         label=_("Zones whose hour is past"), choices=[("SEND", _("Send at once")), ("SKIP", _("Leave out"))]
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, events: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.event_filter: schedule.EventFilter | None = None
+        chosen = self.initial.get("event_types", ())
+        self.fields["event_types"].choices = [(one, one) for one in dict.fromkeys([*events, *chosen])]  # type: ignore[attr-defined]
         for name in ("start_kind", "frequency", "is_local"):
             self.fields[name].widget.attrs |= {"data-reveal-target": "choice", "data-action": "reveal#update"}
 
@@ -245,14 +264,31 @@ class ScheduleForm(StyledForm):
         values = super().clean() or {}
         if values.get("start_kind") == "later" and not values.get("start") and "start" not in self.errors:
             self.add_error("start", _("Choose the time of the start."))
+        if values.get("frequency") == "EVENT":
+            self._clean_event(values)
         return values
+
+    def _clean_event(self, values: dict[str, Any]) -> None:
+        types = tuple(
+            dict.fromkeys([*values.get("event_types", ()), *filter(None, [str(values.get("event_type") or "").strip()])])
+        )
+        if not types and "event_types" not in self.errors:
+            self.add_error("event_types", _("Choose an event."))
+        if not values.get("end") and "end" not in self.errors:
+            self.add_error("end", _("Choose when it stops waiting for events."))
+        try:
+            found = event_conditions.read(values.get("event_conditions") or "", types=types)
+            self.event_filter = schedule.parse_event_filter(schedule.event_filter_document(found)) if types else None
+        except Refusal as refused:
+            self.add_error("event_conditions", refused.message)
 
     def schedule_document(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Pinpoint's Schedule, and our members beside it."""
         values = self.cleaned_data
         zone = schedule.zone_of(values["zone"])
         is_later = values["start_kind"] == "later"
-        is_local = is_later and values["is_local"]
+        is_event = values["frequency"] == "EVENT"
+        is_local = is_later and values["is_local"] and not is_event
         document: dict[str, Any] = {
             "StartTime": _moment(values["start"], zone, is_local=is_local) if is_later else "IMMEDIATE",
             "Frequency": values["frequency"],
@@ -265,6 +301,8 @@ class ScheduleForm(StyledForm):
         }
         if values["end"] and values["frequency"] != "ONCE":
             document["EndTime"] = _moment(values["end"], zone, is_local=is_local)
+        if is_event and self.event_filter is not None:
+            document["EventFilter"] = schedule.event_filter_document(self.event_filter)
         own = {"TimeZone": values["zone"], "MissingTimeZone": values["missing_zone"], "PastZone": values["past_zone"]}
         return document, own
 
@@ -289,6 +327,10 @@ def schedule_initial(document: dict[str, Any], project_zone: str) -> dict[str, A
         "missing_zone": own.get("MissingTimeZone", "SKIP" if stored else "PROJECT"),  # Pinpoint skipped them
         "past_zone": own.get("PastZone", "SEND"),
     }
+    if stored.get("EventFilter"):
+        with contextlib.suppress(Refusal):  # one that can't be read is chosen anew
+            found = schedule.parse_event_filter(stored["EventFilter"])
+            values |= {"event_types": list(found.types), "event_conditions": event_conditions.write(found)}
     for name, member in (("start", "StartTime"), ("end", "EndTime")):
         text = stored.get(member, "")
         if text and text != "IMMEDIATE":

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.limits import domains, warm_up
-from campaigns.limits.document import BOUNDS, LONGEST_SPREAD
+from campaigns.limits.document import BOUNDS, LONGEST_EXPIRY, LONGEST_SPREAD, USUAL_EXPIRY
 from projects.forms import StyledForm
 
 _MINUTE = 60  # seconds
@@ -121,6 +121,10 @@ class SendingSettingsForm(LimitsForm):
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=_("One number a day, separated by commas. What exceeds it waits for tomorrow."),
     )  # fmt: skip
+    event_minutes = forms.IntegerField(
+        label=_("Minutes after which a message to an event is dropped"), required=False, min_value=1, max_value=LONGEST_EXPIRY,
+        help_text=_("Of campaigns that events start: what can't be sent so soon after the event is not sent at all. Empty: 5."),
+    )  # fmt: skip
     base = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -162,9 +166,10 @@ class SendingSettingsForm(LimitsForm):
 
     def settings(self, *, stored: Mapping[str, Any]) -> dict[str, Any]:
         """The document of the settings, over the ``stored`` one."""
+        minutes = self.cleaned_data["event_minutes"]
         pabal = {
             "QuietTimeMode": self.pabal()["QuietTimeMode"], "DomainRates": self.cleaned_data["rates"],
-            "WarmUp": self.cleaned_data["warm_up"],
+            "WarmUp": self.cleaned_data["warm_up"], "EventExpiryMinutes": None if minutes == USUAL_EXPIRY else minutes,
         }  # fmt: skip
         found = {
             **stored, "Limits": self.limits(stored=stored.get("Limits")), "QuietTime": self.quiet_time(),
@@ -192,6 +197,7 @@ def settings_initial(document: Mapping[str, Any]) -> dict[str, Any]:
     return _initial(document.get("Limits") or {}, document.get("QuietTime") or {}, pabal) | {
         "rates": "\n".join(f"{', '.join(one['Domains'])} = {one['PerMinute']}" for one in rates),
         "warm_up_start": plan.get("Start"),
+        "event_minutes": pabal.get("EventExpiryMinutes") or USUAL_EXPIRY,
         "warm_up_caps": ", ".join(map(str, plan.get("Caps") or warm_up.USUAL)),
     }
 

@@ -141,6 +141,42 @@ class Treatment(models.Model):
         return f"{self.campaign_id}/{self.number}"
 
 
+class EventListener(models.Model):
+    """A kind of event that starts messages of an event campaign; written when it is launched."""
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="event_listeners")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    kind = models.SmallIntegerField()  # analytics.EventKind, or the project's own
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "kind"], name="event_listener_once")]
+        indexes = [models.Index(fields=["project", "kind"], name="event_listener_by_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.kind}"
+
+
+class EventTrigger(models.Model):
+    """An event that is to start a message of a campaign, and waits for a run: a tick puts it into one and deletes it.
+
+    Written in the transaction that writes the event, hence once. No foreign key is checked here: that would lock the campaign's row
+    for each event.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    event_id = models.UUIDField()
+    endpoint_id = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "event_id"], name="event_trigger_once")]
+        indexes = [models.Index(fields=["endpoint_id"], name="event_trigger_by_endpoint")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.event_id}"
+
+
 class WinnerTest(models.Model):
     """The choice of a winner: the treatments were sent to a part of the audience, and the rest waits for the best one."""
 
@@ -208,6 +244,7 @@ class Run(models.Model):
     targeted = models.IntegerField(default=0)  # members at the freeze
     frozen = models.IntegerField(default=0)  # of them, to be attempted
     audience = AudienceField(null=True, blank=True)  # the frozen ones
+    triggered = AudienceField(null=True, blank=True)  # of a run that events started: whose they were; until the freeze
     epoch = models.IntegerField(default=0)  # of the lease on the freeze
     lease_until = models.DateTimeField(null=True, blank=True)
     failure = models.JSONField(null=True, blank=True)  # {"code", "params"}

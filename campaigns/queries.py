@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models.functions import TruncHour
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
-from analytics.models import EventKind
+from analytics.models import FIRST_CUSTOM_KIND, EventKind
+from analytics.services.event_types import names_of
 from campaigns import channels, template_use, treatments
 from campaigns.funnel import Funnel, funnel
 from campaigns.models import (
@@ -39,6 +41,7 @@ from segments.models import Segment
 from segments.ports import SegmentPin, SegmentUser
 
 _FROZEN = ("frozen", "waiting")
+_FATES = 50  # runs of which somebody's page tells
 _REACHED = {
     "opened": (EventKind.EMAIL_OPEN,),
     "clicked": (EventKind.EMAIL_CLICK,),
@@ -66,6 +69,7 @@ class RunLine:
     sent: int
     opened: int
     clicked: int
+    count: int = 1  # how many runs it stands for: of an event campaign those of an hour are one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,44 @@ def campaigns(*, project: Project) -> QuerySet[Campaign]:
 MAY_SEND = (
     CampaignState.SCHEDULED, CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN, CampaignState.PAUSED, CampaignState.STOPPING,
 )  # fmt: skip
+
+
+# Pinpoint's quota of a project; its "active" leaves out paused ones.
+MOST_EVENT_CAMPAIGNS = 25
+_ACTIVE = (CampaignState.SCHEDULED, CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN)
+
+
+def is_by_events(document: dict[str, Any]) -> bool:
+    """Whether events start the campaign's runs."""
+    return (document.get("Schedule") or {}).get("Frequency") == "EVENT"
+
+
+def other_event_campaigns(*, campaign: Campaign) -> int:
+    """How many other event campaigns of the project are active."""
+    active = Campaign.objects.filter(
+        project_id=campaign.project_id, state__in=_ACTIVE, document__Schedule__Frequency="EVENT"
+    ).exclude(pk=campaign.pk)
+    return active.count()
+
+
+# What a mail's reader does, too, may start a message; what the house itself did may not.
+_STARTING_MAILS = (EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE)
+_NEVER_STARTING = frozenset(
+    str(kind.label) for kind in EventKind if str(kind.label).startswith(("_email.", "_SMS.")) and kind not in _STARTING_MAILS
+) | {str(EventKind.CAMPAIGN_SEND.label), str(EventKind.JOURNEY_SEND.label)}
+
+
+def may_start(event_type: str) -> bool:
+    """Whether events of this name can start a message."""
+    return event_type not in _NEVER_STARTING
+
+
+def event_choices(*, project_id: int) -> list[str]:
+    """The events to choose from: the project's own first."""
+    names = names_of(project_id=project_id)
+    return [
+        names[kind] for kind in sorted(names, key=lambda kind: (kind < FIRST_CUSTOM_KIND, names[kind])) if may_start(names[kind])
+    ]
 
 
 def using_segments(*, project_id: int, pins: Collection[SegmentPin]) -> QuerySet[Campaign]:
@@ -165,10 +207,12 @@ def _newest_content(campaign: Campaign) -> dict[str, Any]:
 
 
 def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
-    """The numbers and the newest runs. Seven queries at most, however many runs there are."""
+    """The numbers and the newest runs. Nine queries at most, however many runs there are."""
+    if is_by_events(campaign.document):
+        return _summary_by_hours(campaign, run_limit)
     runs = list(
         campaign.runs.exclude(state=RunState.PENDING, frozen=0)
-        .defer("audience", "content")
+        .defer("audience", "content", "triggered")
         .order_by("-occurrence_at", "zone_wave")
     )
     ids = [run.pk for run in runs]
@@ -211,12 +255,63 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
     )
 
 
-def _refused(run_ids: Sequence[int]) -> list[ReasonLine]:
+def _summary_by_hours(campaign: Campaign, limit: int) -> Summary:
+    """The same of a campaign that events start: it may have thousands of runs a day, so none is read by itself."""
+    hours = list(
+        campaign.runs.annotate(hour=TruncHour("occurrence_at"))
+        .values("hour")
+        .annotate(
+            people=Sum("targeted"), to_send=Sum("frozen"), count=Count("pk"), failed=Count("pk", filter=Q(state=RunState.FAILED)),
+            open=Count("pk", filter=Q(completed_at=None) & ~Q(state=RunState.FAILED)),
+            broken=Count("pk", filter=Q(failure__isnull=False) & ~Q(failure__code__in=["restored", "freeze"])),
+        )
+        .order_by("-hour")
+    )  # fmt: skip
+    excluded = RunExclusion.objects.filter(run__campaign=campaign).values_list("reason").annotate(sum=Sum("total"))
+    by_reason: dict[str, int] = defaultdict(int) | dict(excluded)
+    outcomes: dict[str, int] = defaultdict(int)
+    sent: dict[datetime.datetime, int] = defaultdict(int)
+    found = SliceOutcome.objects.filter(run__campaign=campaign).annotate(hour=TruncHour("run__occurrence_at"))
+    for hour, outcome, total in found.values_list("hour", "outcome").annotate(sum=Sum("total")):
+        outcomes[outcome] += total
+        sent[hour] += total if outcome == Outcome.SUCCESS else 0
+    counts = analytics_queries.campaign_counts(project_id=campaign.project_id, campaign_id=campaign.pk)
+    opened, clicked = (_by_hour(campaign, some) for some in (counts.opened, counts.clicked))
+    targeted, frozen = sum(one["people"] for one in hours), sum(one["to_send"] for one in hours)
+    has_refusals = outcomes[Outcome.FAILURE_PERMANENT] or outcomes[Outcome.TRANSIENT_FAILURE]
+    return Summary(
+        tiles=_tiles(campaign, targeted, sum(by_reason.values()), outcomes, sum(outcomes.values()), [counts.total]),
+        funnel=funnel(targeted=targeted, frozen=frozen, excluded=by_reason, outcomes=outcomes),
+        refused=_refused(campaign.runs.values("pk")) if has_refusals else [],
+        targeted=targeted,
+        attempted=sum(outcomes.values()),
+        frozen=frozen,
+        runs=[
+            RunLine(_of_hour(one), "", sent[one["hour"]], opened[one["hour"]], clicked[one["hour"]], one["count"])
+            for one in hours[:limit]
+        ],
+        is_live=any(one["open"] for one in hours) or campaign.state in ("SCHEDULED", "EXECUTING"),
+        adds_up=not any(one["broken"] for one in hours) and targeted == frozen + sum(by_reason.values()),
+    )
+
+
+def _of_hour(hour: Mapping[str, Any]) -> Run:
+    """A run, never saved, that says what those of an hour say together."""
+    state = RunState.RUNNING if hour["open"] else RunState.FAILED if hour["failed"] == hour["count"] else RunState.COMPLETED
+    return Run(occurrence_at=hour["hour"], state=state, targeted=hour["people"], frozen=hour["to_send"])
+
+
+def _by_hour(campaign: Campaign, by_run: dict[int, int]) -> dict[datetime.datetime, int]:
+    found: dict[datetime.datetime, int] = defaultdict(int)
+    runs = campaign.runs.filter(pk__in=by_run).annotate(hour=TruncHour("occurrence_at")).values_list("pk", "hour")
+    for run_id, hour in runs:
+        found[hour] += by_run[run_id]
+    return found
+
+
+def _refused(runs: Sequence[int] | QuerySet[Any]) -> list[ReasonLine]:
     found = (
-        SliceRefusal.objects.filter(run_id__in=run_ids)
-        .values_list("refusal")
-        .annotate(sum=Sum("total"))
-        .order_by("-sum", "refusal")
+        SliceRefusal.objects.filter(run_id__in=runs).values_list("refusal").annotate(sum=Sum("total")).order_by("-sum", "refusal")
     )
     return [ReasonLine(key, str(refusals.LABELS[refusals.RefusalClass(key)]), total) for key, total in found]
 
@@ -325,22 +420,33 @@ def _latest_ends(*, campaign: Campaign, endpoint_ids: list[int]) -> dict[int, st
     """What became of these people in the newest run that decided about them."""
     found: dict[int, str] = {}
     left = Audience(endpoint_ids)
-    for run in campaign.runs.defer("audience").order_by("-occurrence_at").iterator(chunk_size=100):
-        found |= _ends(run=run, wanted=left)
+    for runs in _chunks(campaign):
+        ends = _ends(runs=runs, wanted=left)
+        for run_id in runs:
+            found = ends[run_id] | found
         left = left - Audience(found)
         if not left:
             break
     return found
 
 
-def _ends(*, run: Run, wanted: Audience) -> dict[int, str]:
-    """What became of these people in a run, as far as it has decided."""
-    found: dict[int, str] = {}
-    for exclusion in run.exclusions.all():
+def _chunks(campaign: Campaign) -> Iterator[list[int]]:
+    """The ids of its runs, newest first: first one, then ever more at once. Events may have started a hundred thousand."""
+    ids = list(campaign.runs.order_by("-occurrence_at").values_list("pk", flat=True))
+    start, size = 0, 1
+    while start < len(ids):
+        yield ids[start : start + size]
+        start, size = start + size, min(size * 4, 256)
+
+
+def _ends(*, runs: Sequence[int], wanted: Audience) -> dict[int, dict[int, str]]:
+    """What became of these people in each of the runs, as far as they have decided. Two queries."""
+    found: dict[int, dict[int, str]] = {run_id: {} for run_id in runs}
+    for exclusion in RunExclusion.objects.filter(run__in=runs).only("run", "reason", "members").iterator(chunk_size=100):
         text = _("left out: %(reason)s") % {"reason": ExclusionReason(exclusion.reason).label}
-        found |= dict.fromkeys(exclusion.members & wanted, text)
-    for row in SliceOutcome.objects.filter(run=run).only("outcome", "members").iterator(chunk_size=100):
-        found |= dict.fromkeys(row.members & wanted, str(Outcome(row.outcome).label))
+        found[exclusion.run_id] |= dict.fromkeys(exclusion.members & wanted, text)
+    for row in SliceOutcome.objects.filter(run__in=runs).only("run", "outcome", "members").iterator(chunk_size=100):
+        found[row.run_id] |= dict.fromkeys(row.members & wanted, str(Outcome(row.outcome).label))
     return found
 
 
@@ -353,14 +459,19 @@ class Fate:
 
 
 def fates(*, campaign: Campaign, endpoint_id: int) -> list[Fate]:
-    """Why somebody got it, or didn't: one line for each run, newest first."""
-    found = []
-    for run in campaign.runs.order_by("-occurrence_at")[:50]:
-        is_member = run.audience is not None and endpoint_id in run.audience
-        otherwise = _("not attempted yet") if is_member else _("not a member of the segment then")
-        text = _ends(run=run, wanted=Audience([endpoint_id])).get(endpoint_id, otherwise)
-        found.append(Fate(occurrence_at=run.occurrence_at, text=text))
-    return found
+    """Why somebody got it, or didn't: one line for each run, newest first; where events start runs, for each that was about them."""
+    found: list[Fate] = []
+    only_own = is_by_events(campaign.document)
+    for ids in _chunks(campaign):
+        ends = _ends(runs=ids, wanted=Audience([endpoint_id]))
+        for run in campaign.runs.filter(pk__in=ids).only("campaign", "occurrence_at", "audience").order_by("-occurrence_at"):
+            is_member = run.audience is not None and endpoint_id in run.audience
+            otherwise = _("not attempted yet") if is_member else _("not a member of the segment then")
+            if is_member or endpoint_id in ends[run.pk] or not only_own:
+                found.append(Fate(occurrence_at=run.occurrence_at, text=ends[run.pk].get(endpoint_id, otherwise)))
+        if len(found) >= _FATES:
+            break
+    return found[:_FATES]
 
 
 def own_segment(*, campaign: Campaign) -> Segment | None:

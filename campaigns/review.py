@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import channels, limits, schedule, template_use, treatments
+from campaigns import channels, limits, queries, schedule, template_use, treatments
 from campaigns.custom import delivery
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
@@ -25,7 +25,7 @@ from messaging import queries as messaging_queries
 from messaging.rendering import MessageContent, TemplateError, compile_content, find_warnings
 from projects.models import Installation
 from segments import queries as segment_queries
-from segments.models import Segment
+from segments.models import Segment, SegmentType
 
 _KOREA = zoneinfo.ZoneInfo("Asia/Seoul")
 _NIGHT_FROM, _NIGHT_TO = 21, 8  # hours in Korea between which advertisements need a consent of their own (정보통신망법 제50조)
@@ -61,9 +61,11 @@ def message_findings(*, campaign: Campaign) -> list[Finding]:
 
 def schedule_error(*, plan: schedule.Schedule, now: datetime.datetime) -> Finding | None:
     """Why a schedule allows no run at all, if it does not; ``code`` says whether its start or its end is to be mended."""
+    if plan.event is not None and plan.end is None:
+        return _error("end_past", _("Choose when it stops waiting for events."), "schedule")
     if plan.end is not None and plan.end <= plan.start and not plan.is_immediate:
         return _error("end_before_start", _("The end is before the start."), "schedule")
-    if _coming(plan, now):
+    if schedule.first_due(plan, now=now) if plan.event else _coming(plan, now):
         return None
     if plan.end is not None:
         return _error("end_past", _("The end leaves no run in the future. Choose a later end."), "schedule")
@@ -260,8 +262,39 @@ def _schedule(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
     except schedule.ScheduleRefused as refusal:
         yield _error("schedule", refusal.message, "schedule")
         return
+    if plan.event is not None:
+        yield from _by_events(campaign, plan, plan.event, now)
+        return
     yield from _plan(plan, now)
     yield from _quiet(campaign, plan, now)
+
+
+def _by_events(
+    campaign: Campaign, plan: schedule.Schedule, wanted: schedule.EventFilter, now: datetime.datetime
+) -> Iterator[Finding]:
+    """What there is to say of a schedule by events."""
+    error = schedule_error(plan=plan, now=now)
+    if error is not None:
+        yield error
+    for name in wanted.types:
+        if not queries.may_start(name):
+            yield _error(
+                "event", _("“%(name)s” is told by the console itself and can't start a message.") % {"name": name}, "schedule"
+            )
+    if queries.other_event_campaigns(campaign=campaign) >= queries.MOST_EVENT_CAMPAIGNS:
+        text = _("A project has at most %(most)s active event campaigns. Pause or delete one first.")
+        yield _error("event_campaigns", text % {"most": queries.MOST_EVENT_CAMPAIGNS}, "schedule")
+    if len(treatments.numbers(campaign.document)) > 1:
+        yield _error("event_treatments", _("A campaign that events start has one message: take the treatments away."), "name")
+    if campaign.document.get("Pabal", {}).get("SpreadHours"):
+        text = _("A message to an event is dropped after minutes: it can't be spread over hours.")
+        yield _error("event_spread", text, "schedule")
+    segment = Segment.objects.filter(project=campaign.project, public_id=campaign.document.get("SegmentId", "")).first()
+    if segment is not None and segment.segment_type != SegmentType.DIMENSIONAL:
+        text = _(
+            "A campaign that events start goes to a dynamic segment. Make one that has the imported one as its base segment."
+        )
+        yield _error("event_segment", text, "segment")
 
 
 def _quiet(campaign: Campaign, plan: schedule.Schedule, now: datetime.datetime) -> Iterator[Finding]:

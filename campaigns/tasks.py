@@ -14,7 +14,7 @@ from campaigns.calendar import entries
 from campaigns.limits import caps
 from campaigns.models import Run, RunState
 from campaigns.sending import freezing, lending, worker
-from campaigns.services import approval_mail, occurrences, restoring, winners
+from campaigns.services import approval_mail, events, occurrences, restoring, winners
 from core import clock
 from projects.models import Project
 
@@ -34,6 +34,12 @@ def tick_due() -> None:
     for run_id in occurrences.claim_due(now=clock.now()):
         freeze_run.delay(run_id)
     for run_id in winners.choose_due(now=clock.now()):
+        freeze_run.delay(run_id)
+
+
+@shared_task(name="campaigns.tick_events")
+def tick_events() -> None:
+    for run_id in events.claim_events(now=clock.now()):
         freeze_run.delay(run_id)
 
 

@@ -17,6 +17,8 @@ from campaigns.models import Campaign, Outcome, Run
 from messaging.delivery.refusals import LABELS, RefusalClass
 from projects import zones
 
+_SHOWN = 5  # values of a condition that a sentence names
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -35,13 +37,15 @@ def step_labels() -> dict[str, str]:
 
 def sentence(plan: schedule.Schedule) -> str:
     """When it runs, in one sentence."""
+    if plan.event is not None:
+        return _event_sentence(plan, plan.event)
     names = {
         schedule.Frequency.ONCE: _("once"),
         schedule.Frequency.HOURLY: _("every hour"),
         schedule.Frequency.DAILY: _("every day"),
         schedule.Frequency.WEEKLY: _("every week"),
         schedule.Frequency.MONTHLY: _("every month"),
-    }
+    }  # of an event campaign: _event_sentence
     zone = _("each recipient's local time") if plan.is_local else zones.short(plan.zone_name)
     given = {"often": names[plan.frequency], "start": f"{plan.start:%Y-%m-%d %H:%M}", "zone": zone}
     if plan.is_immediate and plan.frequency == schedule.Frequency.ONCE:
@@ -55,6 +59,29 @@ def sentence(plan: schedule.Schedule) -> str:
     if plan.end is not None and plan.frequency != schedule.Frequency.ONCE:
         text += " " + _("Until %(end)s.") % {"end": f"{plan.end:%Y-%m-%d %H:%M}"}
     return text
+
+
+def _event_sentence(plan: schedule.Schedule, wanted: schedule.EventFilter) -> str:
+    types = _(" or ").join(f"“{name}”" for name in wanted.types)
+    conditions = [_("%(name)s is %(values)s") % {"name": name, "values": _any_of(values)} for name, values in wanted.attributes]
+    conditions += [f"{name} {schedule.COMPARE[comparison][0]} {value:f}" for name, comparison, value in wanted.metrics]
+    given = {
+        "events": types, "conditions": _(" and ").join(conditions), "start": f"{plan.start:%Y-%m-%d %H:%M}",
+        "end": f"{plan.end:%Y-%m-%d %H:%M}" if plan.end else "–", "zone": zones.short(plan.zone_name),
+    }  # fmt: skip
+    said = _("When %(events)s happens, if %(conditions)s:") if conditions else _("When %(events)s happens:")
+    if plan.is_immediate:
+        when = _("within seconds, to whoever did it, from the launch until %(end)s (%(zone)s).")
+    else:
+        when = _("within seconds, to whoever did it, from %(start)s until %(end)s (%(zone)s).")
+    return f"{said % given} {when % given}"
+
+
+def _any_of(values: Sequence[str]) -> str:
+    shown = _(" or ").join(f"“{value}”" for value in values[:_SHOWN])
+    if len(values) > _SHOWN:
+        shown = _("%(values)s or %(count)s more") % {"values": shown, "count": len(values) - _SHOWN}
+    return shown
 
 
 def winner(test: treatments.Winner) -> str:
@@ -79,7 +106,9 @@ def day(date: datetime.date) -> str:
 
 
 def moments(plan: schedule.Schedule, *, now: datetime.datetime, limit: int = 5) -> list[Moment]:
-    """The next occurrences."""
+    """The next occurrences; none where events decide."""
+    if plan.event is not None:
+        return []
     after = now - (schedule.DAY_ON_EARTH if plan.is_local else datetime.timedelta(seconds=1))
     found = []
     for occurrence in schedule.upcoming(plan, after=after, limit=limit):

@@ -255,6 +255,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     # `expires` drops the ticks that pile up while no worker listens: one of them is as good as all.
     "campaigns.tick_due": {"task": "campaigns.tick_due", "schedule": 1.0, "options": {"expires": 5}},
+    "campaigns.tick_events": {"task": "campaigns.tick_events", "schedule": 1.0, "options": {"expires": 5}},
     "campaigns.tick_runs": {"task": "campaigns.tick_runs", "schedule": 2.0, "options": {"expires": 5}},
     "campaigns.tick_limits": {"task": "campaigns.tick_limits", "schedule": 300.0, "options": {"expires": 200}},
     "segments.tick_imports": {"task": "segments.tick_imports", "schedule": 2.0, "options": {"expires": 5}},

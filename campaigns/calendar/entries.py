@@ -46,6 +46,7 @@ class Entry:
     campaign_id: str  # empty: it was deleted and has no page
     times: int = 1
     is_local: bool = False
+    is_by_events: bool = False  # it waits for them; nobody knows how many will come
     people: int | None = None
     sent: int = 0
     runs: list[int] = field(default_factory=list)
@@ -87,7 +88,8 @@ _PLANS = """
            jsonb_path_query_array(c.document, '$.AdditionalTreatments[*].SizePercent'),
            coalesce((c.document ->> 'HoldoutPercent')::numeric, 0)
       FROM campaigns_campaign c JOIN campaigns_treatment t ON t.campaign_id = c.id
-     WHERE c.project_id = %(project)s AND c.state = ANY(%(states)s) AND t.next_run_at < %(before)s
+     WHERE c.project_id = %(project)s AND c.state = ANY(%(states)s)
+       AND (t.next_run_at < %(before)s OR t.next_run_at IS NOT NULL AND c.document #>> '{Schedule,Frequency}' = 'EVENT')
 """
 
 
@@ -177,7 +179,16 @@ def count_missing(*, project: Project, clock: Callable[[], datetime.datetime]) -
     """Count the segments of the campaigns that never ran; returns how many were counted."""
     known = list(plans(project=project, before=clock() + _FAR))
     last = last_sizes(campaigns={plan.pk for plan in known})
-    return estimates.count(project=project, keys={plan.key for plan in known if (plan.pk, plan.number) not in last}, clock=clock)
+    return estimates.count(
+        project=project,
+        keys=_uncounted(known, last),
+        clock=clock,
+    )
+
+
+def _uncounted(known: Iterable[Plan], last: Collection[tuple[int, int]]) -> set[estimates.Key]:
+    """The segments of those that never ran; how many an event brings nobody can count."""
+    return {plan.key for plan in known if (plan.pk, plan.number) not in last and plan.schedule.event is None}
 
 
 def _planned(project: Project, span: Span, now: datetime.datetime) -> Iterable[Entry]:
@@ -186,17 +197,21 @@ def _planned(project: Project, span: Span, now: datetime.datetime) -> Iterable[E
         return []
     known = list(plans(project=project, before=span.until + schedule.DAY_ON_EARTH))
     last = last_sizes(campaigns={plan.pk for plan in known})
-    counts = estimates.known(project_id=project.pk, keys={plan.key for plan in known if (plan.pk, plan.number) not in last})
+    counts = estimates.known(project_id=project.pk, keys=_uncounted(known, last))
     found: dict[tuple[str, datetime.date, datetime.time], Entry] = {}
     for plan in known:
-        people, key = last.get((plan.pk, plan.number)), None
-        if people is None:
+        by_events = plan.schedule.event is not None
+        people, key = None if by_events else last.get((plan.pk, plan.number)), None
+        if people is None and not by_events:
             key, count = plan.key, counts.get(plan.key)
             people = None if count is None else round(count * plan.share)
-        for day, wall, times in schedule.per_day(plan.schedule, days=span.days, zone=span.zone, since=_begin(plan, now)):
+        for day, wall, times in schedule.per_day(
+            plan.schedule, days=span.days, zone=span.zone, since=now if by_events else _begin(plan, now)
+        ):
             entry = Entry(
                 day=day, wall=wall, kind=Kind.PAUSED if plan.is_paused else Kind.PLANNED, name=plan.name, campaign_id=plan.public_id,
-                times=times, is_local=plan.schedule.is_local, people=None if people is None else people * times, key=key,
+                times=times, is_local=plan.schedule.is_local, is_by_events=by_events,
+                people=None if people is None else people * times, key=key,
             )  # fmt: skip
             place = (plan.public_id, day, wall)
             found[place] = _together(found[place], entry) if place in found else entry

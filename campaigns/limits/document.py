@@ -19,6 +19,7 @@ from projects.models import Project, SendingSettings
 # Pinpoint's bounds (reference, section 6.3); a year for the duration, for which it names none.
 BOUNDS = {"Daily": (1, 100), "Total": (1, 100), "MaximumDuration": (60, 31_536_000), "MessagesPerSecond": (1, 20_000)}
 LONGEST_SPREAD = 72  # hours
+USUAL_EXPIRY, LONGEST_EXPIRY = 5, 1_440  # minutes from an event until its message is dropped; Pinpoint: five
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\Z")
 
 
@@ -47,6 +48,7 @@ class ProjectRules:
     daily: int | None = None
     rates: tuple[DomainRate, ...] = ()
     warm_up: WarmUp | None = None
+    event_expiry: datetime.timedelta = datetime.timedelta(minutes=USUAL_EXPIRY)
 
 
 def parse_limits(document: Mapping[str, Any]) -> CampaignLimits:
@@ -92,7 +94,11 @@ def parse_rules(document: Mapping[str, Any], *, zone: str) -> ProjectRules:
     except ValueError as error:
         raise LimitsRefused(str(error)) from None
     daily = _number(_object(document.get("Limits"), "Limits"), "Daily")
-    return ProjectRules(zone=zone, daily=daily, rates=rates, warm_up=warm_up)
+    minutes = pabal.get("EventExpiryMinutes") or USUAL_EXPIRY
+    if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= LONGEST_EXPIRY:
+        raise LimitsRefused(_("A message to an event is dropped after 1 to %(most)s minutes.") % {"most": LONGEST_EXPIRY})
+    expiry = datetime.timedelta(minutes=minutes)
+    return ProjectRules(zone=zone, daily=daily, rates=rates, warm_up=warm_up, event_expiry=expiry)
 
 
 def settings_document(project: Project) -> dict[str, Any]:

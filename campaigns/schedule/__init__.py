@@ -2,6 +2,7 @@
 
 from campaigns.schedule.days import per_day
 from campaigns.schedule.document import Frequency, Schedule, ScheduleRefused, parse_schedule
+from campaigns.schedule.event_filter import COMPARE, EventFilter, event_filter_document, parse_event_filter
 from campaigns.schedule.occurrences import (
     Claim,
     Occurrence,
@@ -9,25 +10,31 @@ from campaigns.schedule.occurrences import (
     first_due,
     following,
     is_too_late,
+    listens_until,
     upcoming,
     wave_due_at,
 )
 from campaigns.schedule.zones import DAY_ON_EARTH, EARLIEST, PINPOINT_OFFSETS, midnight, resolve, zone_of
 
 __all__ = [
+    "COMPARE",
     "DAY_ON_EARTH",
     "EARLIEST",
     "PINPOINT_OFFSETS",
     "Claim",
+    "EventFilter",
     "Frequency",
     "Occurrence",
     "Schedule",
     "ScheduleRefused",
     "claim",
+    "event_filter_document",
     "first_due",
     "following",
     "is_too_late",
+    "listens_until",
     "midnight",
+    "parse_event_filter",
     "parse_schedule",
     "per_day",
     "resolve",

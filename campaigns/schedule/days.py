@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 
 from campaigns.schedule.document import Frequency, Schedule
-from campaigns.schedule.occurrences import from_instant
+from campaigns.schedule.occurrences import from_instant, listens_until
 from campaigns.schedule.zones import midnight, resolve
 
 HOUR = datetime.timedelta(hours=1)
@@ -20,6 +20,9 @@ def per_day(
 
     The days are a zone's; of a schedule in local time they are each recipient's own.
     """
+    if schedule.event is not None:
+        yield from _listening(schedule, days, zone, since)
+        return
     if schedule.is_local or schedule.frequency != Frequency.HOURLY:
         yield from _one_by_one(schedule, days, zone, since)
         return
@@ -31,6 +34,17 @@ def per_day(
         first = start + max(0, -((start - begin) // HOUR)) * HOUR  # the first elapsed hour that is not before
         if first < until:
             yield day, first.astimezone(zone).time(), -((first - until) // HOUR)
+
+
+def _listening(
+    schedule: Schedule, days: Sequence[datetime.date], zone: datetime.tzinfo, since: datetime.datetime
+) -> Iterator[tuple[datetime.date, datetime.time, int]]:
+    """Each day on which it waits for events, once, by when it begins to on that day."""
+    start, until = max(resolve(schedule.start, schedule.zone), since), listens_until(schedule)
+    for day in days:
+        begin = max(midnight(day, zone), start)
+        if begin < midnight(day + DAY, zone) and (until is None or begin < until):
+            yield day, begin.astimezone(zone).time(), 1
 
 
 def _one_by_one(

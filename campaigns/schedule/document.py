@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from campaigns.schedule.event_filter import EventFilter, EventFilterRefused, parse_event_filter
 from campaigns.schedule.zones import zone_of
 from core.errors import Refusal
 
@@ -27,6 +28,7 @@ class Frequency(enum.StrEnum):
     DAILY = "DAILY"
     WEEKLY = "WEEKLY"
     MONTHLY = "MONTHLY"
+    EVENT = "EVENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Schedule:
     end: datetime.datetime | None
     skips_missing_zone: bool = True
     skips_past_zone: bool = False
+    event: EventFilter | None = None  # it listens from start to end, and events start its runs; None: the clock does
 
 
 def parse_schedule(
@@ -60,7 +63,8 @@ def parse_schedule(
         frequency = Frequency(schedule.get("Frequency") or "ONCE")
     except ValueError:
         raise ScheduleRefused(_("“%(name)s” is not a frequency.") % {"name": schedule.get("Frequency")}) from None
-    is_local = bool(schedule.get("IsLocalTime"))
+    is_event = frequency is Frequency.EVENT
+    is_local = bool(schedule.get("IsLocalTime")) and not is_event
     start_text = schedule.get("StartTime") or ""
     is_immediate = start_text == IMMEDIATE
     start = launched_at.astimezone(zone).replace(tzinfo=None) if is_immediate else _wall(start_text, zone, is_local=is_local)
@@ -76,7 +80,15 @@ def parse_schedule(
         skips_missing_zone=pabal.get("MissingTimeZone", "SKIP")
         == "SKIP",  # a document of Pinpoint's says nothing of it, and skipped
         skips_past_zone=pabal.get("PastZone", "SEND") == "SKIP",
+        event=_event(schedule) if is_event else None,
     )
+
+
+def _event(schedule: Mapping[str, Any]) -> EventFilter:
+    try:
+        return parse_event_filter(schedule.get("EventFilter"))
+    except EventFilterRefused as refused:
+        raise ScheduleRefused(refused.message) from None
 
 
 def _wall(text: str, zone: datetime.tzinfo, *, is_local: bool) -> datetime.datetime:

@@ -52,12 +52,25 @@ def first_due(
     """The occurrence with which a schedule begins, or goes on after a pause: the first that is not over.
 
     In local time that is also one that has begun in the east and is still to come in the west; ``done``: the instants of those that
-    have their runs already.
+    have their runs already. Of a schedule by events it is when it begins to listen.
     """
+    if schedule.event is not None:
+        return _listening(schedule, now)
     if not schedule.is_local:
         return following(schedule, after=now - datetime.timedelta(microseconds=1))
     begun = from_instant(schedule, now - DAY_ON_EARTH)
     return next((one for one in begun if not _is_over(one, now) and one.at not in done), None)
+
+
+def _listening(schedule: Schedule, now: datetime.datetime) -> Occurrence | None:
+    ends_at = listens_until(schedule)
+    at = max(resolve(schedule.start, schedule.zone), now)
+    return None if ends_at is None or at >= ends_at else Occurrence(number=0, wall=schedule.start, at=at)
+
+
+def listens_until(schedule: Schedule) -> datetime.datetime | None:
+    """The end of a schedule by events; what happens then or later starts nothing."""
+    return None if schedule.end is None else resolve(schedule.end, schedule.zone)
 
 
 def claim(schedule: Schedule, *, due_at: datetime.datetime, now: datetime.datetime) -> Claim:
@@ -143,7 +156,7 @@ def _wall(schedule: Schedule, number: int) -> datetime.datetime | None:
     if number == 0:
         return start  # with its fold: later ones take the first of an hour that comes twice
     match schedule.frequency:
-        case Frequency.ONCE:
+        case Frequency.ONCE | Frequency.EVENT:
             return None
         case Frequency.HOURLY:
             if schedule.is_local:
@@ -165,7 +178,7 @@ def _estimate(schedule: Schedule, instant: datetime.datetime) -> int:
     """About how many occurrences lie before an instant: never more than two too many."""
     passed = instant - resolve(schedule.start, EARLIEST if schedule.is_local else schedule.zone)
     match schedule.frequency:
-        case Frequency.ONCE:
+        case Frequency.ONCE | Frequency.EVENT:
             return 0
         case Frequency.HOURLY:
             return passed // datetime.timedelta(hours=1)

@@ -91,9 +91,12 @@ def _compute(run: Run, now: datetime.datetime) -> Frozen:
     members = evaluation.evaluate_segment(
         project_id=run.project_id, segment_id=document["SegmentId"], version=document.get("SegmentVersion"), now=now
     )
+    part = membership.membership(run=run, members=members)
+    if run.triggered is not None:
+        members = members & run.triggered
+        part = membership.Membership(part.members & members, part.held_out & members)
     divided = eligibility.eligibility(project_id=run.project_id, members=members, channels=channels.endpoint_types(document))
     frozen = Frozen(divided.eligible, dict(divided.excluded))
-    part = membership.membership(run=run, members=members)
     return frozen.only(part.members).without(part.held_out, ExclusionReason.TREATMENT_HOLDOUT)
 
 
@@ -149,13 +152,16 @@ def _write(run: Run, frozen: Frozen, *, state: str) -> None:
     RunExclusion.objects.bulk_create(
         RunExclusion(run=run, reason=reason, members=some, total=len(some)) for reason, some in frozen.excluded.items() if some
     )
+    longest = limited.maximum_duration
+    ends = [at for at in (run.expires_at, run.due_at + longest if longest else None) if at is not None]
     Run.objects.filter(pk=run.pk).update(
         state=state,
         audience=frozen.audience,
         frozen=len(frozen.audience),
         targeted=frozen.targeted,
         content=content_of(document),
-        expires_at=run.due_at + limited.maximum_duration if limited.maximum_duration else None,
+        expires_at=min(ends, default=None),
+        triggered=None,
         lease_until=None,
     )
 
@@ -220,6 +226,10 @@ def _fail(run: Run, reason: str, now: datetime.datetime) -> None:
         lifecycle.hold(campaign_id=run.campaign_id)
         mine = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.FREEZING)
         if mine.update(
-            state=RunState.FAILED, failure={"code": "freeze", "params": {"reason": reason}}, completed_at=now, lease_until=None
+            state=RunState.FAILED,
+            failure={"code": "freeze", "params": {"reason": reason}},
+            completed_at=now,
+            lease_until=None,
+            triggered=None,
         ):
             lifecycle.move(campaign_id=run.campaign_id, to=CampaignState.INVALID, updated_at=now)

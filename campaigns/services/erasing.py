@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from campaigns.models import DailyUse, Run, RunExclusion, RunState, Slice, SliceOutcome, TotalUse
+from campaigns.models import DailyUse, EventTrigger, Run, RunExclusion, RunState, Slice, SliceOutcome, TotalUse
 from core.audience import Audience
 from endpoints.ports import Erased, ErasedPerson
 
@@ -62,3 +62,8 @@ def erase_daily_uses(person: ErasedPerson, _after: int) -> Erased:
 def erase_total_uses(person: ErasedPerson, _after: int) -> Erased:
     """How often campaigns targeted the person."""
     return Erased(rows=TotalUse.objects.filter(endpoint_id__in=person.endpoint_ids).delete()[0])
+
+
+def erase_event_triggers(person: ErasedPerson, _after: int) -> Erased:
+    """Events of the person that were to start a message."""
+    return Erased(rows=EventTrigger.objects.filter(endpoint_id__in=person.endpoint_ids).delete()[0])

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import lifecycle, review, schedule, template_use, treatments
+from campaigns import lifecycle, queries, review, schedule, template_use, treatments
 from campaigns.models import (
     ApprovalRequest,
     Campaign,
@@ -19,7 +19,7 @@ from campaigns.models import (
     Treatment,
     WinnerTest,
 )
-from campaigns.services import changes, occurrences, requests
+from campaigns.services import changes, events, occurrences, requests
 from campaigns.services.drafts import CampaignRefused
 from projects.models import User
 from projects.services import audit
@@ -97,6 +97,7 @@ def launch_held(
         Treatment.objects.update_or_create(
             campaign=held, number=number, defaults={"next_run_at": occurrence.at, "next_occurrence_at": occurrence.at}
         )
+    events.listen(held=held, plan=occurrences.schedule_of(campaign=held, document=document, launched_at=now))
     audit.record(project=held.project, actor=actor, verb="campaign.launched", target=held, now=now)
     if any(occurrence.at <= now for occurrence in due):
         transaction.on_commit(_dispatch_tick)
@@ -186,6 +187,8 @@ def resume_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) 
             raise CampaignRefused(_("Only a paused campaign can be resumed."))
         if held.is_restored:
             raise CampaignRefused(_("Choose first what becomes of those who may have got it before the backup was restored."))
+        if queries.is_by_events(held.document):
+            events.check_room(held=held)
         due = {number: _next_of(held, number, now) for number in treatments.numbers(held.document)}
         set_going(held=held, is_due=any(due.values()), now=now)
         for number, at in due.items():

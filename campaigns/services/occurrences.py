@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from campaigns import lifecycle, schedule, treatments
-from campaigns.models import Campaign, CampaignState, Run, RunState, Treatment, WinnerTest
+from campaigns.models import Campaign, CampaignState, EventTrigger, Run, RunState, Treatment, WinnerTest
 from campaigns.services import restoring
 from core.transitions import TransitionRefused
 from projects.models import Installation
@@ -63,6 +63,9 @@ def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
     document = treatments.definition(campaign.document, treatment.number)
     plan = schedule_of(campaign=campaign, document=document, launched_at=campaign.launched_at or now)
     assert treatment.next_run_at is not None  # the queryset asked for it
+    if plan.event is not None:
+        _listen(treatment, plan, now)
+        return None
     due = schedule.claim(plan, due_at=treatment.next_run_at, now=now)
     occurrence, next_at = due.occurrence, due.next_at
     with transaction.atomic():
@@ -96,6 +99,21 @@ def _claim(treatment: Treatment, now: datetime.datetime) -> Run | None:
     return run
 
 
+def _listen(treatment: Treatment, plan: schedule.Schedule, now: datetime.datetime) -> None:
+    """A campaign by events begins to listen, until its end: then it is looked at again, and completed."""
+    ends_at = schedule.listens_until(plan)
+    next_at = ends_at if ends_at is not None and now < ends_at else None
+    with transaction.atomic():
+        held = lifecycle.hold(campaign_id=treatment.campaign_id)  # before the treatment: that is the order of locks
+        mine = Treatment.objects.filter(pk=treatment.pk, next_run_at=treatment.next_run_at)
+        if not mine.update(next_run_at=next_at, next_occurrence_at=next_at):
+            return  # another tick has it
+        if next_at is not None and held.state == CampaignState.SCHEDULED:
+            lifecycle.move(campaign_id=held.pk, to=CampaignState.PENDING_NEXT_RUN, updated_at=now)
+        elif next_at is None and not may_go_on(campaign_id=held.pk):
+            lifecycle.move(campaign_id=held.pk, to=CampaignState.COMPLETED, updated_at=now)
+
+
 def may_go_on(*, campaign_id: int) -> bool:
     """Whether anything of a campaign is still to come: a run that is open, one that is due some day, or the choice of a winner."""
     is_open = Run.objects.filter(
@@ -107,4 +125,5 @@ def may_go_on(*, campaign_id: int) -> bool:
 def waits(*, campaign_id: int) -> bool:
     """Whether a campaign is to have another run."""
     is_due = Treatment.objects.filter(campaign_id=campaign_id, next_run_at__isnull=False).exists()
+    is_due = is_due or EventTrigger.objects.filter(campaign_id=campaign_id).exists()
     return is_due or WinnerTest.objects.filter(campaign_id=campaign_id, state=WinnerTest.State.WAITING).exists()

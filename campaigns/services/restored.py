@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from campaigns import lifecycle, schedule, treatments
-from campaigns.models import Campaign, Run, RunState, Slice, Treatment, WinnerTest
+from campaigns.models import Campaign, EventTrigger, Run, RunState, Slice, Treatment, WinnerTest
 from campaigns.services import launch, occurrences
 from campaigns.services.drafts import CampaignRefused
 from projects.models import Installation, User
@@ -25,10 +25,11 @@ def leave_out(*, campaign: Campaign, actor: User | None, now: datetime.datetime)
         held, restored_at = _held(campaign)
         _end_in_doubt(held, restored_at, now)
         _give_up_tests(held, now)
+        EventTrigger.objects.filter(campaign=held).delete()  # their messages may have gone out
         for treatment in Treatment.objects.filter(campaign=held, next_run_at__lte=now).order_by("pk"):
             document = treatments.definition(held.document, treatment.number)
             plan = occurrences.schedule_of(campaign=held, document=document, launched_at=held.launched_at or now)
-            later = schedule.following(plan, after=now)
+            later = schedule.first_due(plan, now=now) if plan.event else schedule.following(plan, after=now)
             at = later.at if later else None
             Treatment.objects.filter(pk=treatment.pk).update(next_run_at=at, next_occurrence_at=at)
         _go_on(held, "campaign.restored_without", actor, now)

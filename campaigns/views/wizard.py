@@ -282,7 +282,7 @@ def _tested(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 
 def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     initial = forms.schedule_initial(campaign.document, access.project.time_zone)
-    form = forms.ScheduleForm(request.POST or None, initial=initial)
+    form = forms.ScheduleForm(request.POST or None, initial=initial, events=queries.event_choices(project_id=access.project.pk))
     limits_form = limit_forms.LimitsForm(
         request.POST or None, initial=limit_forms.limits_initial(campaign.document),
         of_treatment=bool(treatment_pages.number_of(request, campaign, "schedule")),
@@ -323,7 +323,7 @@ def _schedule_error(document: dict[str, Any], project_zone: str) -> review.Findi
 def list_moments(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     """The next five instants of the schedule as it stands in the form, saved or not; or why there is none."""
     access, _campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
-    form = forms.ScheduleForm(request.POST)
+    form = forms.ScheduleForm(request.POST, events=queries.event_choices(project_id=access.project.pk))
     context: dict[str, Any] = {}
     if form.is_valid():
         stored, pabal = form.schedule_document()
