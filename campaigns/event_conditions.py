@@ -41,7 +41,7 @@ def read(text: str, *, types: tuple[str, ...]) -> EventFilter:
 def write(found: EventFilter) -> str:
     """The lines that ``read`` reads."""
     lines = [f"{name} = {_joined(values)}" for name, values in found.attributes]
-    lines += [f"{name} {COMPARE[comparison][0]} {value:f}" for name, comparison, value in found.metrics]
+    lines += [f"{name} {COMPARE[comparison][0]} {value.normalize():f}" for name, comparison, value in found.metrics]
     return "\n".join(lines)
 
 

@@ -276,6 +276,11 @@ def _by_events(
     error = schedule_error(plan=plan, now=now)
     if error is not None:
         yield error
+    if not (campaign.document.get("Schedule") or {}).get("QuietTime"):
+        text = _(
+            "Events happen at night, too: between 21:00 and 08:00 in Korea an advertisement needs a separate consent. Set quiet time."
+        )
+        yield _warning("night", text, "schedule")
     for name in wanted.types:
         if not queries.may_start(name):
             yield _error(

@@ -63,8 +63,10 @@ def sentence(plan: schedule.Schedule) -> str:
 
 def _event_sentence(plan: schedule.Schedule, wanted: schedule.EventFilter) -> str:
     types = _(" or ").join(f"“{name}”" for name in wanted.types)
-    conditions = [_("%(name)s is %(values)s") % {"name": name, "values": _any_of(values)} for name, values in wanted.attributes]
-    conditions += [f"{name} {schedule.COMPARE[comparison][0]} {value:f}" for name, comparison, value in wanted.metrics]
+    conditions = [f"{name} = {_any_of(values)}" for name, values in wanted.attributes]
+    conditions += [
+        f"{name} {schedule.COMPARE[comparison][0]} {value.normalize():f}" for name, comparison, value in wanted.metrics
+    ]
     given = {
         "events": types, "conditions": _(" and ").join(conditions), "start": f"{plan.start:%Y-%m-%d %H:%M}",
         "end": f"{plan.end:%Y-%m-%d %H:%M}" if plan.end else "–", "zone": zones.short(plan.zone_name),

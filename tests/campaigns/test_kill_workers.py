@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import datetime
 import os
 import random
 import signal
@@ -18,12 +19,15 @@ import pytest
 import redis
 from django.db import connection
 
-from campaigns.models import Run, RunState, Slice, SliceOutcome
+from campaigns.models import EventTrigger, Run, RunState, Slice, SliceOutcome
 from campaigns.sending.worker import SMALL_BATCH
 from campaigns.services import launch
 from console.embedded import servers
 from core import clock
 from core.audience import Audience
+from endpoints.models import Endpoint
+from segments.services.segments import create_segment
+from tests.campaigns.test_event_campaigns import by_event, tell
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_members
 from tests.factories.messaging import make_sender
@@ -154,7 +158,54 @@ def test_killed_at_ten_random_moments_nobody_gets_two_and_everybody_has_one_outc
     print(f"{dead_senders} senders killed, {len(by_outcome['UNKNOWN'])} unknown")
 
 
-def project_addresses(project_id: int) -> list[tuple[int, str]]:
-    from endpoints.models import Endpoint
+@pytest.mark.crash
+@pytest.mark.django_db(transaction=True)
+def test_killed_while_events_start_messages_each_event_is_answered_once(server: ScriptedServer, crew: Crew) -> None:
+    """Four waves of events, told as the consumer of hits tells them, while ticks and senders are killed."""
+    chance = random.Random(random.randrange(10**6))
+    project = make_project(mode="LIVE")
+    make_sender(project=project)
+    people = make_members(project=project, count=1_200)
+    everybody = create_segment(project=project, actor=None, name="모두", document={}, now=clock.now())
+    end = clock.now() + datetime.timedelta(hours=1)
+    plan = by_event(end=f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    campaign = make_campaign(project=project, document=campaign_document(segment=everybody, schedule=plan))
+    for name in ("beat", "ticks", *SENDERS):
+        crew.start(name)
+    launch.launch_campaign(campaign=campaign, actor=None, now=clock.now())
 
+    for wave in range(4):
+        for endpoint in Endpoint.objects.filter(pk__in=people[wave * 300 : wave * 300 + 300]):
+            tell(endpoint, clock.now())
+        moment = wave * 300 + chance.randrange(1, 250)
+        wait_until(lambda moment=moment: len(server.bodies) >= moment, seconds=60, crew=crew)  # type: ignore[misc]
+        victims = ("ticks", chance.choice(SENDERS))
+        for name in victims:
+            crew.kill(name)
+        for name in victims:
+            crew.start(name)
+        wait_until(lambda wave=wave: _ended() >= wave * 300 + 300, seconds=60, crew=crew)  # type: ignore[misc]
+
+    received = collections.Counter(recipient for recipient, _body in server.bodies)
+    assert set(received.values()) == {1}, "somebody got it twice"
+    ended: collections.Counter[int] = collections.Counter()
+    sent: set[int] = set()
+    for row in SliceOutcome.objects.all():
+        assert row.outcome in ("SUCCESS", "UNKNOWN")
+        ended.update(row.members)
+        sent |= set(row.members) if row.outcome == "SUCCESS" else set()
+    assert set(ended) == set(people)
+    assert set(ended.values()) == {1}
+    assert len(people) - len(sent) <= 4 * SMALL_BATCH
+    addresses = dict(project_addresses(project.pk))
+    assert {addresses[endpoint_id] for endpoint_id in sent} <= set(received), "the console says sent, the server has nothing"
+    assert not EventTrigger.objects.exists()
+    print(f"{Run.objects.count()} runs, {len(people) - len(sent)} unknown")
+
+
+def _ended() -> int:
+    return sum(SliceOutcome.objects.values_list("total", flat=True))
+
+
+def project_addresses(project_id: int) -> list[tuple[int, str]]:
     return list(Endpoint.objects.filter(project_id=project_id).values_list("pk", "address"))
