@@ -56,7 +56,7 @@ function axes({ kind, labels, series }) {
   return {
     grid: { left: 8, right: 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
     legend: { show: series.length > 1, type: "scroll", top: 0 },
-    tooltip: { trigger: "axis", valueFormatter: shown },
+    tooltip: { trigger: "axis", confine: true, valueFormatter: shown },
     xAxis: { type: "category", data: labels, boundaryGap: kind === "bar", axisLabel: labels.length <= 8 ? { interval: 0, overflow: "break", width: 90 } : {} },
     yAxis: { type: "value", min: 0, axisLabel: { formatter: shown } },
     series: series.map((one) => ({ type: kind, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48 })),
@@ -70,7 +70,7 @@ function heat({ labels, series }) {
   const shown = (value) => (isRate ? percent(value) : plain.format(value));
   return {
     grid: { left: 8, right: 16, top: 8, bottom: 48, containLabel: true },
-    tooltip: { formatter: ({ value }) => `${series[value[1]].name.replaceAll("<", "&lt;")} · ${labels[value[0]]}: ${shown(value[2])}` },
+    tooltip: { confine: true, formatter: ({ value }) => `${series[value[1]].name.replaceAll("<", "&lt;")} · ${labels[value[0]]}: ${shown(value[2])}` },
     xAxis: { type: "category", data: labels, splitArea: { show: true } },
     yAxis: { type: "category", data: series.map((one) => one.name), inverse: true, splitArea: { show: true } },
     visualMap: { min: 0, max: most, calculable: false, orient: "horizontal", left: "center", bottom: 0, formatter: shown, inRange: { color: ["#eef4fb", "#206bc4"] } },
