@@ -170,6 +170,14 @@ def did_often(
     return id_set(query, params)
 
 
+def did_after(*, project_id: int, kind: int, since: datetime.datetime) -> Audience:
+    """The endpoints with an event of a kind at that instant or later. Scanners don't count. Reads the events since then."""
+    query = """SELECT DISTINCT endpoint_id FROM analytics_event
+                WHERE project_id = %(project)s AND kind = %(kind)s AND occurred_at >= %(since)s AND hit_class = ANY(%(classes)s)"""
+    classes = [int(one) for one in (HitClass.NONE, *COUNTED)]
+    return id_set(query, {"project": project_id, "kind": kind, "since": since, "classes": classes})
+
+
 _SIGNS = {sign: sign for sign in ("=", "<", ">", "<=", ">=")}
 
 

@@ -12,7 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import channels, event_conditions, parts, schedule, treatments
+from campaigns import channels, event_conditions, parts, queries, schedule, treatments
 from campaigns.custom import delivery
 from core import calling
 from core.errors import Refusal
@@ -367,18 +367,28 @@ class TreatmentsForm(StyledForm):
         help_text=_("From the start of the test on."),
     )  # fmt: skip
     metric = forms.ChoiceField(
-        label=_("The winner has more"), choices=[("OPEN", _("Opens")), ("CLICK", _("Clicks"))], required=False
-    )
+        label=_("The winner has more"), required=False,
+        choices=[("OPEN", _("Opens")), ("CLICK", _("Clicks")), ("CONVERSION", _("Conversions"))],
+    )  # fmt: skip
+    event = forms.CharField(
+        label=_("Conversion event"), max_length=schedule.NAME_LIMIT, required=False,
+        widget=forms.TextInput(attrs={"list": "event-types"}),
+        help_text=_(
+            "For conversions: whoever got the message and did this since the start of the test, with any endpoint of his, counts."
+        ),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, document: dict[str, Any], **kwargs: Any) -> None:
         test = document.get("Pabal", {}).get("Winner") or {}
         initial = {"is_automatic": bool(test)}
         initial |= {"test_percent": test.get("TestPercent", 20), "wait_hours": test.get("WaitHours", 4)}
-        super().__init__(*args, initial=initial | {"metric": test.get("Metric", "OPEN")}, **kwargs)
+        super().__init__(
+            *args, initial=initial | {"metric": test.get("Metric", "OPEN"), "event": test.get("Event", "")}, **kwargs
+        )
         self._held = int(document.get("HoldoutPercent") or 0)
         self.count = len(treatments.numbers(document))
         if treatments.variation(document) != treatments.Variation.MESSAGE:
-            for name in ("is_automatic", "test_percent", "wait_hours", "metric"):
+            for name in ("is_automatic", "test_percent", "wait_hours", "metric", "event"):
                 del self.fields[name]
         shares = treatments.shares(document)
         for number, name in enumerate(treatments.names(document)):
@@ -404,6 +414,10 @@ class TreatmentsForm(StyledForm):
             for name in ("test_percent", "wait_hours"):
                 if values.get(name) is None and name not in self.errors:
                     self.add_error(name, _("Enter a number."))
+            if values.get("metric") == "CONVERSION" and not values.get("event") and "event" not in self.errors:
+                self.add_error("event", _("Say which event is a conversion."))
+            elif values.get("event") and not queries.may_start(values["event"]):
+                self.add_error("event", _("That is what sending a message does, not a person. Choose another event."))
         return values
 
     def percents(self) -> list[int]:
@@ -418,7 +432,8 @@ class TreatmentsForm(StyledForm):
         values = self.cleaned_data
         if not values.get("is_automatic"):
             return None
-        return {"TestPercent": values["test_percent"], "WaitHours": values["wait_hours"], "Metric": values["metric"] or "OPEN"}
+        found = {"TestPercent": values["test_percent"], "WaitHours": values["wait_hours"], "Metric": values["metric"] or "OPEN"}
+        return found | ({"Event": values["event"]} if found["Metric"] == "CONVERSION" else {})
 
 
 class NoteForm(StyledForm):

@@ -109,11 +109,12 @@ def _treatments(campaign: Campaign) -> Iterator[Finding]:
         text = _("The shares and the holdout are more than 100 %: nothing is left for one of the treatments. Lower a share.")
         yield _error("shares", text, step)
     plan = document.get("Schedule", {})
-    if not treatments.winner(document):
+    test = treatments.winner(document)
+    if test is None:
         return
-    if channels.is_custom(document):
+    if channels.is_custom(document) and test.metric != "CONVERSION":
         yield _error(
-            "winner", _("Of a custom channel nobody knows who opens: a winner can't be chosen automatically."), "message"
+            "winner", _("Of a custom channel nobody knows who opens: a winner can be chosen by conversions only."), "message"
         )
     elif step != "message" or plan.get("Frequency", "ONCE") != "ONCE" or plan.get("IsLocalTime"):
         text = _("A winner can be chosen automatically only among messages that are sent once, at one time for all.")

@@ -89,6 +89,11 @@ def _any_of(values: Sequence[str]) -> str:
 def winner(test: treatments.Winner) -> str:
     """How a winner is chosen, in one sentence."""
     given = {"percent": test.test_percent, "hours": test.wait_hours}
+    if test.metric == "CONVERSION":
+        return _(
+            "%(percent)s %% of the members are tested; after %(hours)s hours the treatment that led more people to “%(event)s”"
+            " goes to the others."
+        ) % (given | {"event": test.event})
     if test.metric == "CLICK":
         return (
             _(

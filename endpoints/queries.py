@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from core.sql import bigint_array, execute_again
+from core.audience import Audience
+from core.sql import bigint_array, execute_again, id_set
 from endpoints.models import OptOut
 from projects.models import Project
 
@@ -56,6 +57,14 @@ class EndpointRow:
     @property
     def is_opted_out(self) -> bool:
         return self.opt_out == OptOut.ALL
+
+
+def of_same_users(*, project_id: int, ids: Audience) -> Audience:
+    """These endpoints, and all others of their users: what a person did on a telephone, his mail address did, too."""
+    query = """SELECT id FROM endpoints_endpoint
+                WHERE project_id = %(project)s AND user_id IN (
+                      SELECT user_id FROM endpoints_endpoint WHERE project_id = %(project)s AND id = ANY(%(ids)s::bigint[]))"""
+    return ids | id_set(query, {"project": project_id, "ids": bigint_array(ids)})
 
 
 def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:

@@ -2,7 +2,7 @@
 
 from campaigns.schedule.days import per_day
 from campaigns.schedule.document import Frequency, Schedule, ScheduleRefused, parse_schedule
-from campaigns.schedule.event_filter import COMPARE, EventFilter, event_filter_document, parse_event_filter
+from campaigns.schedule.event_filter import COMPARE, NAME_LIMIT, EventFilter, event_filter_document, parse_event_filter
 from campaigns.schedule.occurrences import (
     Claim,
     Occurrence,
@@ -20,6 +20,7 @@ __all__ = [
     "COMPARE",
     "DAY_ON_EARTH",
     "EARLIEST",
+    "NAME_LIMIT",
     "PINPOINT_OFFSETS",
     "Claim",
     "EventFilter",

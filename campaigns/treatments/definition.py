@@ -28,7 +28,8 @@ class Winner:
 
     test_percent: int
     wait_hours: int
-    metric: str  # OPEN or CLICK
+    metric: str  # OPEN, CLICK or CONVERSION
+    event: str = ""  # of a conversion: the type of event that counts as one
 
 
 def _additional(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -62,7 +63,7 @@ def winner(document: Mapping[str, Any]) -> Winner | None:
     said = document.get("Pabal", {}).get("Winner")
     if not said or not _additional(document):
         return None
-    return Winner(int(said["TestPercent"]), int(said["WaitHours"]), said["Metric"])
+    return Winner(int(said["TestPercent"]), int(said["WaitHours"]), said["Metric"], said.get("Event", ""))
 
 
 def definition(document: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from django.db.models import Sum
 
 from analytics import queries as analytics_queries
 from analytics.models import EventKind
+from analytics.services.event_types import known_kind
 from campaigns.models import Campaign, Outcome, Run, SliceOutcome, WinnerTest
 from campaigns.treatments import bayes
 from campaigns.treatments.definition import names, numbers, winner
+from core.audience import Audience
+from endpoints.queries import of_same_users
 
 _REACTIONS = {"OPEN": EventKind.EMAIL_OPEN, "CLICK": EventKind.EMAIL_CLICK}
 
@@ -47,6 +51,7 @@ class TreatmentLine:
     sent: int
     opened: Rate
     clicked: Rate
+    converted: Rate | None  # of a test by conversions, in its latest test; afterwards as it was when the winner was chosen
     chance_percent: float | None
 
 
@@ -55,7 +60,11 @@ def of_test(*, test: WinnerTest) -> list[Counted]:
     said = winner(test.campaign.document)
     assert said is not None  # it made the test
     runs = Run.objects.filter(campaign_id=test.campaign_id, occurrence_at=test.occurrence_at, is_rest=False)
-    found = _figures(test.campaign, runs.defer("audience", "content"), _REACTIONS[said.metric])
+    runs = runs.defer("audience", "content")
+    if said.metric == "CONVERSION":
+        found = _conversions(test.campaign, list(runs), said.event)
+    else:
+        found = _figures(test.campaign, runs, _REACTIONS[said.metric])
     chances = bayes.probabilities(found)
     return [Counted(one, chance) for one, chance in zip(found, chances, strict=True)]
 
@@ -68,16 +77,31 @@ def lines(*, campaign: Campaign) -> list[TreatmentLine]:
     opened, clicked = (_figures(campaign, runs, kind) for kind in (EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK))
     said = winner(campaign.document)
     by = opened if said is not None and said.metric == "OPEN" else clicked
+    conversions: list[Rate] = []
+    if said is not None and said.metric == "CONVERSION":
+        by = _of_latest_test(campaign)
+        conversions = _rates(by)
     chances = [round(100 * one, 1) for one in bayes.probabilities(by)] if any(one.reacted for one in by) else []
     targeted = {number: sum(run.targeted for run in runs if run.treatment == number) for number in numbers(campaign.document)}
     opens, clicks = _rates(opened), _rates(clicked)
     return [
         TreatmentLine(
             number=number, name=name, targeted=targeted[number], sent=opened[number].sent, opened=opens[number],
-            clicked=clicks[number], chance_percent=chances[number] if chances else None,
+            clicked=clicks[number], converted=conversions[number] if conversions else None,
+            chance_percent=chances[number] if chances else None,
         )
         for number, name in enumerate(names(campaign.document))
     ]  # fmt: skip
+
+
+def _of_latest_test(campaign: Campaign) -> list[bayes.Figures]:
+    test = campaign.winner_tests.order_by("-occurrence_at").first()
+    if test is None:
+        return []
+    if test.state == WinnerTest.State.CHOSEN:
+        return [bayes.Figures(sent=one["sent"], reacted=one["reacted"]) for one in test.figures]
+    test.campaign = campaign
+    return [one.figures for one in of_test(test=test)]
 
 
 def _rates(figures: list[bayes.Figures]) -> list[Rate]:
@@ -105,3 +129,18 @@ def _figures(campaign: Campaign, runs: Iterable[Run], reaction: EventKind) -> li
         bayes.Figures(sent=sum(sent.get(pk, 0) for pk in some), reacted=sum(unique[pk] for pk in some))
         for some in by_treatment.values()
     ]
+
+
+def _conversions(campaign: Campaign, runs: list[Run], event: str) -> list[bayes.Figures]:
+    """Who got it and has done the event since the run began, by any endpoint of the same user."""
+    sent: dict[int, Audience] = {number: Audience() for number in numbers(campaign.document)}
+    of_run = {run.pk: run for run in runs}
+    for row in SliceOutcome.objects.filter(run__in=of_run, outcome=Outcome.SUCCESS):
+        sent[of_run[row.run_id].treatment] |= cast(Audience, row.members)
+    kind = known_kind(project_id=campaign.project_id, name=event)
+    did = Audience()
+    if kind is not None and runs:
+        began = min(run.due_at for run in runs)
+        who = analytics_queries.did_after(project_id=campaign.project_id, kind=kind, since=began)
+        did = of_same_users(project_id=campaign.project_id, ids=who)
+    return [bayes.Figures(sent=len(some), reacted=len(some & did)) for some in sent.values()]

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from campaigns import channels, parts, review, schedule, template_use, treatments, wording
+from campaigns import channels, parts, queries, review, schedule, template_use, treatments, wording
 from campaigns.forms import TreatmentsForm
 from campaigns.models import Campaign, WinnerTest
 from campaigns.sending.message import content_of
@@ -149,6 +149,7 @@ def comparison(campaign: Campaign) -> dict[str, Any]:
         "test": test,
         "winner_name": lines[test.winner].name if test is not None and test.winner is not None else "",
         "by_opens": said is None or said.metric == "OPEN",
+        "conversion": said.event if said is not None else "",
         "waits": test is not None and test.state == WinnerTest.State.WAITING,
     }
 
@@ -214,6 +215,7 @@ def _context(request: HttpRequest, campaign: Campaign, form: TreatmentsForm, ste
     return {
         "campaign": campaign, "steps": step_navigation(campaign, step), "step": step, "base": base, "form": form, "lines": lines,
         "tabs": found, "held": campaign.document.get("HoldoutPercent") or 0, "has_room": len(found) < treatments.MOST,
+        "event_types": queries.event_choices(project_id=campaign.project_id),
     }  # fmt: skip
 
 

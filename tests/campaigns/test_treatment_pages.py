@@ -125,6 +125,21 @@ def test_treatments_are_named_shared_copied_and_removed(client: Client, draft: C
     assert draft.document["Pabal"]["Winner"] == {"TestPercent": 30, "WaitHours": 6, "Metric": "CLICK"}
 
 
+def test_a_winner_by_conversions_needs_its_event(client: Client, draft: Campaign) -> None:
+    page = url("edit-treatments", draft)
+    asked = {"is_automatic": "on", "test_percent": "30", "wait_hours": "6", "metric": "CONVERSION"}
+    for event in ("", "_email.send"):
+        assert "event" in client.post(page, shares(1, 30, **asked, event=event)).context["form"].errors
+    client.post(page, shares(1, 30, **asked, event="order.placed"))
+
+    draft.refresh_from_db()
+    assert draft.document["Pabal"]["Winner"] | {"TestPercent": 30} == {
+        "TestPercent": 30, "WaitHours": 6, "Metric": "CONVERSION", "Event": "order.placed",
+    }  # fmt: skip
+    assert "“order.placed”" in client.get(url("edit-campaign", draft, "review")).content.decode()
+    assert 'value="order.placed"' in client.get(page).content.decode()
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Iterable
 from fractions import Fraction
@@ -14,18 +15,20 @@ from hypothesis import strategies as st
 
 from analytics.events import EventRow
 from analytics.models import EventKind, HitClass, SourceKind
+from analytics.services.event_types import kinds_of
 from analytics.services.record import record_events
 from campaigns.models import Campaign, CampaignState, Run, RunState, Slice, WinnerTest
 from campaigns.sending import freezing, worker
 from campaigns.services import launch, winners
 from campaigns.services.drafts import CampaignRefused
-from campaigns.treatments import bayes
+from campaigns.treatments import bayes, figures
 from campaigns.treatments.bayes import Figures
 from core.audience import Audience
+from endpoints.models import Endpoint
 from projects.models import AuditEntry, Project
 from tests.campaigns.test_sending import NOW, Clock, RecordingTransport
 from tests.campaigns.test_treatments import email, with_treatments, work
-from tests.factories.endpoints import make_members
+from tests.factories.endpoints import make_endpoint, make_members
 from tests.factories.messaging import make_sender
 from tests.factories.projects import make_project
 
@@ -227,3 +230,36 @@ def test_probabilities_of_any_figures_add_up_and_follow_the_rates(pairs: list[tu
 
 def test_wilsons_interval_of_known_figures() -> None:
     assert bayes.interval(Figures(sent=100, reacted=20)) == pytest.approx((0.13337, 0.28883), abs=1e-5)
+
+
+def buy(project: Project, ids: Iterable[int], at: datetime.datetime) -> None:
+    kind = kinds_of(project_id=project.pk, names=["order.placed"])["order.placed"]
+    record_events(
+        events=[EventRow(id=uuid.uuid4(), occurred_at=at, project_id=project.pk, endpoint_id=one, kind=kind) for one in ids]
+    )
+
+
+@pytest.mark.django_db
+def test_a_winner_by_conversions_counts_people_who_did_it_since_with_any_endpoint(shop: Project) -> None:
+    clock, transport = Clock(), RecordingTransport()
+    said = WINNER | {"Winner": WINNER["Winner"] | {"Metric": "CONVERSION", "Event": "order.placed"}}
+    campaign = launched(shop, Pabal=said)
+    Campaign.objects.filter(pk=campaign.pk).update(split={"shares": [0.0, 10.0, 10.0, 80.0], "ends": _even(campaign, each=100)})
+    work(clock=clock, transport=transport)
+    tests = {run.treatment: list(run.audience) for run in Run.objects.all()}
+    telephone = make_endpoint(project=shop, address="0" * 64, channel_type="GCM", user_id="kim")
+    Endpoint.objects.filter(pk=tests[1][0]).update(user=telephone.user)
+    buy(shop, tests[0][:60], NOW - datetime.timedelta(minutes=1))  # before the test: that is not the message's doing
+    buy(shop, tests[0][:5], NOW + datetime.timedelta(hours=1))
+    buy(shop, [telephone.pk, *tests[1][1:30], *tests[1][1:30]], NOW + datetime.timedelta(hours=1))
+
+    clock.pass_(hours=4)
+    campaign.refresh_from_db()
+    shown = [(one.converted.people, one.sent) for one in figures.lines(campaign=campaign) if one.converted]
+    (rest_id,) = choose(clock, transport)
+    buy(shop, tests[0][5:90], NOW + datetime.timedelta(hours=5))
+
+    assert shown == [(5, 100), (30, 100)]
+    assert Run.objects.get(pk=rest_id).treatment == 1
+    assert [one["reacted"] for one in WinnerTest.objects.get().figures] == [5, 30]
+    assert [one.converted.people for one in figures.lines(campaign=campaign) if one.converted] == [5, 30]
