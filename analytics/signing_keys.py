@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from pathlib import Path
 
 from django.conf import settings
@@ -21,6 +22,8 @@ from core import secretbox
 
 _lock = threading.Lock()
 _keys: dict[int, bytes] = {}
+_AGAIN = 1.0  # seconds: not oftener is a number looked up that nobody knows
+_read_at = 0.0
 
 
 def current() -> tuple[int, bytes]:
@@ -33,8 +36,8 @@ def current() -> tuple[int, bytes]:
 def by_number(number: int) -> bytes | None:
     """The secret of a key, retired ones too; None when there is no such key."""
     found = _all().get(number)
-    if found is None:
-        forget()  # it may have been made by another process after this one read them
+    if found is None and time.monotonic() >= _read_at + _AGAIN:
+        forget()  # it may have been made by another process after this one read them; links of strangers may name any number
         found = _all().get(number)
     return found
 
@@ -54,9 +57,11 @@ def rotate() -> int:
 
 
 def _all() -> dict[int, bytes]:
+    global _read_at
     with _lock:
         if not _keys:
             _keys.update(_read())
+            _read_at = time.monotonic()
         return dict(_keys)
 
 

@@ -61,14 +61,18 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
 
     if "rendering" in wanted:
         rendering.measure(report=report)
+    owner = User.objects.create_user("bench@example.com", None)
+    made = [
+        create_project(actor=owner, name=name, description="", time_zone="Asia/Seoul", now=clock.now())
+        for name in ("bench", "events")
+    ]
     if "events" in wanted:
-        events.measure(report=report)
+        events.measure(report=report, project=made[1])
         lake.measure(report=report, events=rows * _LAKE)
         stream.measure(report=report)
     if set(wanted) <= {"rendering", "events"}:
         return
-    owner = User.objects.create_user("bench@example.com", None)
-    project = create_project(actor=owner, name="bench", description="", time_zone="Asia/Seoul", now=clock.now())
+    project = made[0]
     file = members_csv(rows=rows, folder=folder)
     job = imports.measure(report=report, project=project, file=file, rows=rows)  # the others need its endpoints
     assert job.segment is not None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import re
@@ -17,11 +18,14 @@ import urllib.request
 import uuid
 import zoneinfo
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
 
 from analytics.events import EventBlock, EventRow
 from analytics.hits import drain, queue
@@ -37,12 +41,14 @@ from bench.report import ENOUGH_ROWS, Figure, Report
 from console.embedded import servers
 from console.embedded.ports import any_port
 from core import clock
-from core.redis import client
+from core.redis import client as redis
+from projects.models import Project
 
 _ROOT = Path(__file__).resolve().parent.parent
 _HITS = 200_000  # that the consumer writes alone
 _SECONDS = 15
-_CONNECTIONS = 32  # of wrk
+_CONNECTIONS, _FEW = 32, 8  # of wrk
+_PORT = any_port()
 _PEOPLE = 1_000_000
 _AGENTS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
@@ -50,6 +56,7 @@ _AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
 )
 _PROJECT = 77_000_001  # no endpoint, campaign or run behind it: events know them by their numbers alone
+_PAGES = ("show-overview", "show-statistics", "show-usage", "show-events")
 _WRK = """
 local paths = {}
 for line in io.lines("%s") do paths[#paths + 1] = line end
@@ -63,15 +70,16 @@ end
 """
 
 
-def measure(*, report: Report) -> None:
+def measure(*, report: Report, project: Project) -> None:
     ensure_partitions(now=clock.now())
-    client().delete(queue.STREAM)
+    redis().delete(queue.STREAM)
     _consumer(report)
     _http(report)
     _size(report)
     events = int(os.environ.get("BENCH_EVENTS", "5000000"))
-    _indicators(report, events)
-    _pictures(report, events)
+    _indicators(report, project.pk, events)
+    _pictures(report, project.pk, events)
+    _pages(report, project, events)
 
 
 def _consumer(report: Report) -> None:
@@ -106,45 +114,79 @@ def _http(report: Report) -> None:
     if wrk is None:
         print("events: clicks through HTTP skipped, wrk is not installed (Debian: apt-get install wrk)")
         return
-    port = any_port()
-    environment = os.environ | {"BENCH_DATABASE": str(connection.settings_dict["NAME"]), "LOG_LEVEL": "WARNING"}
-    command = ["bench.web:application" if word == "console.wsgi:application" else word for word in servers.web(port)]
-    before = Event.objects.filter(project_id=_PROJECT).count()
-    web = subprocess.Popen(command, cwd=_ROOT, env=environment)
-    try:
-        _until_it_answers(port)
-        with tempfile.TemporaryDirectory() as folder:
-            paths, script = Path(folder) / "paths.txt", Path(folder) / "hits.lua"
-            paths.write_text("\n".join(_paths(20_000)))
-            script.write_text(_WRK % paths)
-            asked = subprocess.Popen(
-                [wrk, "-t1", f"-c{_CONNECTIONS}", f"-d{_SECONDS}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}"],
-                stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
-            begun = time.perf_counter()
-            while asked.poll() is None:
-                drain.drain_hits()
-                time.sleep(1)  # as beat does
-            while drain.drain_hits():
-                pass
-            seconds = time.perf_counter() - begun
-            assert asked.stdout is not None
-            said = asked.stdout.read()
-    finally:
-        web.terminate()
-        web.wait()
-    answered = int(next(line for line in said.splitlines() if " requests in " in line).split()[0])
-    recorded = Event.objects.filter(project_id=_PROJECT).count() - before
-    print("\n".join(line for line in said.splitlines() if "%" in line or "Non-2xx" in line))
-    late = re.search(r"timeout (\d+)", said)
-    if (
-        not answered <= recorded <= answered + _CONNECTIONS + int(late[1] if late else 0)
-    ):  # wrk gave up waiting for some, or stopped
-        raise RuntimeError(f"{answered} hits were answered and {recorded} recorded: {said}")
+    command = ["bench.web:application" if word == "console.wsgi:application" else word for word in servers.web(_PORT)]
+    with _web(command, {"BENCH_DATABASE": str(connection.settings_dict["NAME"])}), _asking(wrk, _CONNECTIONS) as asked:
+        begun = time.perf_counter()
+        while asked.process.poll() is None:
+            drain.drain_hits()
+            time.sleep(1)  # as beat does
+        recorded = asked.recorded()
+        seconds = time.perf_counter() - begun
     report.add(Figure(
         figure="events: clicks and opens through HTTP, all recorded", value=recorded / seconds, unit="hits/s", rows=recorded, goal=4_000,
         floor=2_000,
     ))  # fmt: skip
+    nobody = {"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{any_port()}/nothing"}
+    with _web(servers.web(_PORT), nobody), _asking(wrk, _FEW) as asked:
+        asked.process.wait()
+        recorded = asked.recorded()
+        slow = asked.percentile(99)
+    report.add(Figure(
+        figure="events: a click or open while the database is away, p99", value=slow, unit="ms", rows=recorded, goal=25, floor=50,
+    ))  # fmt: skip
+
+
+@contextlib.contextmanager
+def _web(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    web = subprocess.Popen(command, cwd=_ROOT, env=os.environ | {"LOG_LEVEL": "WARNING"} | environment)
+    try:
+        _until_it_answers(_PORT)
+        yield
+    finally:
+        web.terminate()
+        web.wait()
+
+
+@dataclass
+class _Asked:
+    """wrk at work, and how many events there were before."""
+
+    process: subprocess.Popen[str]
+    connections: int
+    before: int
+    said: str = ""
+
+    def recorded(self) -> int:
+        """Write what waits and compare: each answered hit is an event, and there are no others but those that wrk did not wait for."""
+        while drain.drain_hits():
+            pass
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.read()
+        answered = int(next(line for line in self.said.splitlines() if " requests in " in line).split()[0])
+        recorded = Event.objects.filter(project_id=_PROJECT).count() - self.before
+        print("\n".join(line for line in self.said.splitlines() if "%" in line or "Non-2xx" in line))
+        late = re.search(r"timeout (\d+)", self.said)
+        if not answered <= recorded <= answered + self.connections + int(late[1] if late else 0):
+            raise RuntimeError(f"{answered} hits were answered and {recorded} recorded: {self.said}")
+        return recorded
+
+    def percentile(self, number: int) -> float:
+        """Milliseconds."""
+        found = re.search(rf"^ +{number}% +([\d.]+)(us|ms|s)$", self.said, re.MULTILINE)
+        assert found is not None, self.said
+        return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1_000}[found[2]]
+
+
+@contextlib.contextmanager
+def _asking(wrk: str, connections: int) -> Iterator[_Asked]:
+    with tempfile.TemporaryDirectory() as folder:
+        paths, script = Path(folder) / "paths.txt", Path(folder) / "hits.lua"
+        paths.write_text("\n".join(_paths(20_000)))
+        script.write_text(_WRK % paths)
+        before = Event.objects.filter(project_id=_PROJECT).count()
+        words = [wrk, "-t1", f"-c{connections}", f"-d{_SECONDS}s", "--latency", "-s", str(script), f"http://127.0.0.1:{_PORT}"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            yield _Asked(process, connections, before)
 
 
 def _paths(count: int) -> Iterator[str]:
@@ -203,9 +245,8 @@ def _bytes() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _indicators(report: Report, events: int) -> None:
+def _indicators(report: Report, project_id: int, events: int) -> None:
     """Each of the 84, over the last 31 days, once before and ten times measured: the 95th of a hundred."""
-    project_id = _PROJECT + 1
     _fill(project_id, events)
     now, times = clock.now(), []
     for scope, found in KPIS.items():
@@ -224,9 +265,30 @@ def _indicators(report: Report, events: int) -> None:
     ))  # fmt: skip
 
 
-def _pictures(report: Report, events: int) -> None:
+def _pages(report: Report, project: Project, events: int) -> None:
+    """The pages themselves, through all middleware, of 30 days: of each the 95th of a hundred."""
+    client = Client()
+    client.force_login(project.created_by)
+    times = list[float]()
+    for name in _PAGES:
+        address = reverse(f"console:{name}", args=[project.public_id])
+        client.get(address)
+        for _turn in range(20):
+            begun = time.perf_counter()
+            answer = client.get(address)
+            times.append(1000 * (time.perf_counter() - begun))
+            assert answer.status_code == 200, f"{address} answers {answer.status_code}"
+        print(f"page {name}: {sorted(times[-20:])[10]:.1f} ms")
+    times.sort()
+    report.add(Figure(
+        figure=f"events: a page of statistics over {events / 1e6:g} million events, p95", value=times[int(0.95 * len(times))],
+        unit="ms", rows=events, goal=50, floor=150,
+    ))  # fmt: skip
+
+
+def _pictures(report: Report, project_id: int, events: int) -> None:
     """What the pages of statistics ask, over the same events."""
-    project_id, zone = _PROJECT + 1, zoneinfo.ZoneInfo("Asia/Seoul")
+    zone = zoneinfo.ZoneInfo("Asia/Seoul")
     today = clock.now().astimezone(zone).date()
     days = daily.Days(today - datetime.timedelta(days=29), today, zone)
     kinds = [EventKind.EMAIL_DELIVERED, EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK]

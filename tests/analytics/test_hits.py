@@ -172,3 +172,11 @@ def test_events_are_written_with_their_counters_and_any_text() -> None:
 def test_an_event_outside_a_transaction_is_refused() -> None:
     with pytest.raises(RuntimeError):
         record_events(events=[EventRow(id=uuid.uuid4(), occurred_at=AT, project_id=1, endpoint_id=7, kind=1)])
+
+
+@pytest.mark.django_db
+def test_links_that_name_unknown_keys_do_not_ask_the_database_each(django_assert_max_num_queries: Any) -> None:
+    signing_keys.current()
+
+    with django_assert_max_num_queries(1):
+        assert [signing_keys.by_number(number) for number in range(7, 500)] == [None] * 493
