@@ -127,17 +127,18 @@ def watched_page(browser: Browser, address: str) -> Iterator[Page]:
     assert faults == []
 
 
-def shoot(page: Page, path: str, name: str) -> None:
-    """The page in both languages, wide and narrow; it must never be wider than the screen."""
+def shoot(page: Page, path: str, name: str, *, is_kept: bool = True) -> None:
+    """The page in both languages, wide and narrow; it must never be wider than the screen. ``is_kept``: as pictures, too."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     for language in ("en", "ko"):
         speak(page, language)
         page.goto(path)
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_load_state("networkidle")
+            page.wait_for_load_state("networkidle" if is_kept else "load")
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is wider than {width} px"
-            page.screenshot(path=SHOTS / f"{name}-{language}-{width}.png", full_page=True)
+            if is_kept:
+                page.screenshot(path=SHOTS / f"{name}-{language}-{width}.png", full_page=True)
 
 
 def speak(page: Page, language: str) -> None:

@@ -1,7 +1,11 @@
-"""Every page of the console in Chromium: no script fails, no policy is broken, nothing is wider than a telephone."""
+"""Every page of the console in Chromium: no script fails, no policy is broken, nothing is wider than a telephone.
+
+``PABAL_PICTURES=1`` keeps a picture of each.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -20,6 +24,7 @@ from tests.e2e.conftest import shoot, speak, watched_page
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(420)]
 
 ADDRESSES = addresses()
+ARE_KEPT = bool(os.environ.get("PABAL_PICTURES"))
 
 
 def paths_of(world: World) -> dict[str, str]:
@@ -44,7 +49,7 @@ def is_page(client: Client, path: str) -> bool:
 def walk(page: Page, client: Client, paths: dict[str, str]) -> int:
     seen = [name for name, path in paths.items() if is_page(client, path)]
     for name in seen:
-        shoot(page, paths[name], "every-" + name.replace(":", "-"))
+        shoot(page, paths[name], "every-" + name.replace(":", "-"), is_kept=ARE_KEPT)
     return len(seen)
 
 
