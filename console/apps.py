@@ -7,6 +7,7 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console.checks import secrets_are_set
+        from console.reports import audited as report_sentences
         from console.services import erasing
         from console.sql import audited
         from endpoints import ports
@@ -14,7 +15,7 @@ class ConsoleConfig(AppConfig):
 
         ports.register_eraser("console.SavedQuery", erasing.erase_saved)
         ports.register_eraser("console.QueryRun", erasing.erase_runs)
-        project_ports.audit_sentences.register("console", lambda: audited.SENTENCES)
+        project_ports.audit_sentences.register("console", lambda: audited.SENTENCES | report_sentences.SENTENCES)
         project_ports.audit_things.register("console", audited.things)
         register(secrets_are_set, Tags.security)
         import console.celery  # noqa: F401  (the web process must know the broker before a service calls .delay())

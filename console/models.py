@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.ids import public_id
 from projects.models import Project, User
 
 
@@ -78,3 +79,38 @@ class QueryRun(models.Model):
 
     def __str__(self) -> str:
         return self.sql[:80]
+
+
+class ReportSchedule(models.Model):
+    """When a project's weekly report is mailed: a weekday (0: Monday) and an hour of the project's zone."""
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="+")
+    weekday = models.SmallIntegerField(default=0)
+    hour = models.SmallIntegerField(default=9)
+    changed_at = models.DateTimeField()  # what was due before is not mailed any more
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(weekday__range=(0, 6), hour__range=(0, 23)), name="report_schedule_is_a_time_of_the_week"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.weekday} {self.hour}"
+
+
+class ReportReader(models.Model):
+    """Somebody who gets a project's weekly report as long as he is its member. The token turns it off without logging in."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    token = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    since = models.DateTimeField()
+    mailed_for = models.DateTimeField(null=True, blank=True)  # the moment that the newest one was due at
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="report_reader_once")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.user_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from console import views
+from console.reports import views as reports
 from console.sql import views as sql
 from console.statistics import views as statistics
 
@@ -16,6 +17,9 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/events/", statistics.show_events, name="show-events"),
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
+    path("p/<str:project_id>/statistics/report/", reports.show_report, name="show-report"),
+    path("p/<str:project_id>/statistics/report/send/", reports.send_report, name="send-report"),
+    path("reports/off/<str:token>/", reports.turn_off_report, name="turn-off-report"),
     path("p/<str:project_id>/sql/", sql.show_sql, name="show-sql"),
     path("p/<str:project_id>/sql/run/", sql.run_sql, name="run-sql"),
     path("p/<str:project_id>/sql/download/", sql.download_sql, name="download-sql"),

@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
     "messaging.drain_notices": {"task": "messaging.drain_notices", "schedule": 2.0, "options": {"expires": 5}},
     "messaging.tick_mailboxes": {"task": "messaging.tick_mailboxes", "schedule": 10.0, "options": {"expires": 10}},
     "messaging.tick_domains": {"task": "messaging.tick_domains", "schedule": 60.0, "options": {"expires": 50}},
+    "console.tick_reports": {"task": "console.tick_reports", "schedule": 60.0, "options": {"expires": 50}},
     "console.tick_checks": {"task": "console.tick_checks", "schedule": 30.0, "options": {"expires": 20}},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():

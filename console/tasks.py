@@ -1,13 +1,17 @@
-"""The invariants, checked in the background."""
+"""The invariants, checked in the background; the weekly reports."""
 
 from __future__ import annotations
+
+import datetime
 
 from celery import shared_task
 
 from console.health import checking
+from console.reports import mailing
 from core import clock
 from projects.services import installation
 
+_REPORT_SECONDS = 50
 _EXPIRES_SECONDS = 25  # of a message that the tick would repeat
 
 
@@ -24,3 +28,14 @@ def tick_checks() -> None:
     checking.ask_for_old_ones(now=now)
     for check_id in checking.due_checks(now=now):
         check_invariant.apply_async((check_id,), expires=_EXPIRES_SECONDS)
+
+
+@shared_task(name="console.tick_reports")
+def tick_reports() -> None:
+    for reader_id, at in mailing.due_readers(now=clock.now()):
+        mail_report.apply_async((reader_id, at.isoformat()), expires=_REPORT_SECONDS)
+
+
+@shared_task(name="console.mail_report")
+def mail_report(reader_id: int, at: str) -> None:
+    mailing.mail_report(reader_id=reader_id, at=datetime.datetime.fromisoformat(at))

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -20,6 +19,7 @@ from analytics.statistics import activity, daily
 from analytics.statistics.daily import Days
 from console.statistics import making, pictures
 from console.statistics.forms import DaysForm, FunnelForm
+from console.statistics.tabs import statistics_tabs
 from core import clock
 from core.errors import Refusal
 from projects.access import Access, project_or_404
@@ -37,13 +37,7 @@ def _page(request: HttpRequest, access: Access, tab: str, form: DaysForm, days: 
         (length, f"?since={today - datetime.timedelta(days=length - 1):%Y-%m-%d}&until={today:%Y-%m-%d}")
         for length in (7, 30, 90)
     ]
-    tabs = [
-        ("messages", _("Messages"), reverse("console:show-statistics", args=[access.project.public_id])),
-        ("usage", _("Usage"), reverse("console:show-usage", args=[access.project.public_id])),
-        ("events", _("Events"), reverse("console:show-events", args=[access.project.public_id])),
-        ("funnel", _("Funnel"), reverse("console:show-funnel", args=[access.project.public_id])),
-    ]
-    given = {"tab": tab, "tabs": tabs, "form": form, "days": days, "presets": presets, **context}
+    given = {"tab": tab, "tabs": statistics_tabs(access.project), "form": form, "days": days, "presets": presets, **context}
     return render(request, f"console/statistics/{tab}.html", given)
 
 

@@ -38,6 +38,7 @@ PUBLIC = {
     "projects:home", "projects:log-in", "projects:log-out", "projects:reset-password", "projects:reset-password-sent",
     "projects:set-password", "projects:set-language", "projects:accept-invitation", "messaging:verify-sender",
     "messaging:unsubscribe", "messaging:show-image", "messaging:take-sns", "messaging:take-callback", "console:healthz", "console:readyz",
+    "console:turn-off-report",
 }  # fmt: skip
 # Pages that only read: a POST is answered as a GET is, and changes nothing. All others must refuse a viewer's POST.
 READS = {

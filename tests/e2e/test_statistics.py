@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import transaction
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,7 +19,7 @@ from analytics.services.partitions import ensure_partitions
 from analytics.services.record import record_events
 from core import clock
 from tests.console.world import World, make_world
-from tests.e2e.conftest import shoot, speak, watched_page
+from tests.e2e.conftest import SHOTS, shoot, speak, watched_page
 from tests.e2e.test_templates import log_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -82,3 +83,26 @@ def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_serve
         ):  # fmt: skip
             shoot(page, address, name)
         speak(page, "en")
+
+
+def test_the_weekly_report_is_ordered_and_reads_well(browser: Browser, live_server: Any) -> None:
+    world = make_world()
+    fill(world)
+    with watched_page(browser, live_server.url) as page:
+        project = log_in(page, world, live_server.url)
+        speak(page, "en")
+        page.goto(project + "statistics/report/")
+        page.get_by_label("Weekday").select_option(label="Friday")
+        page.get_by_role("checkbox").first.check()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("1 get the report")).to_be_visible()
+        shoot(page, project + "statistics/report/", "report-page")
+        speak(page, "en")
+        page.goto(project + "statistics/report/")
+        page.get_by_role("button", name="Mail me one now").click()
+        expect(page.get_by_text("Mailed to")).to_be_visible()
+    with watched_page(browser, live_server.url) as page:
+        for width in (700, 375):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.set_content(str(mail.outbox[0].alternatives[0][0]))  # type: ignore[attr-defined]
+            page.screenshot(path=SHOTS / f"report-mail-{width}.png", full_page=True)
