@@ -343,6 +343,23 @@ class LakeFile(models.Model):
         return self.path
 
 
+class CataloguedDay(models.Model):
+    """A partition of the lake's table in Glue: which list of files it was given last."""
+
+    project_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()
+    day = models.DateField()
+    folder = models.CharField(max_length=300)  # project=…/type=…/day=…
+    listed = models.CharField(max_length=32)  # a digest of the files' paths
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project_id", "kind", "day"], name="catalogued_day_once")]
+
+    def __str__(self) -> str:
+        return self.folder
+
+
 class EventStream(models.Model):
     """Where a project's events are carried to, and how far they are (reference, section 9). One a project, as in Pinpoint."""
 

@@ -6,10 +6,11 @@ import threading
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.conf import settings
 
 from analytics.carrying import turn
 from analytics.hits import drain
-from analytics.lake import upkeep, writing
+from analytics.lake import glue, upkeep, writing
 from analytics.lake.store import store
 from analytics.services import partitions, reach
 from analytics.stream.horizon import settled_position
@@ -50,6 +51,12 @@ def tick_lake() -> None:
 @shared_task(name="analytics.tick_lake_upkeep")
 def tick_lake_upkeep() -> None:
     upkeep.keep_up(now=clock.now())
+
+
+@shared_task(name="analytics.tick_lake_catalog")
+def tick_lake_catalog() -> None:
+    if settings.LAKE_GLUE_DATABASE:
+        glue.bring_up_to_date(now=clock.now())
 
 
 @shared_task(name="analytics.tick_lake_orphans")

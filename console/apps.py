@@ -15,6 +15,7 @@ class ConsoleConfig(AppConfig):
 
         ports.register_eraser("console.SavedQuery", erasing.erase_saved)
         ports.register_eraser("console.QueryRun", erasing.erase_runs)
+        ports.register_eraser("console.RemoteQuery", erasing.erase_remote)
         project_ports.audit_sentences.register("console", lambda: audited.SENTENCES | report_sentences.SENTENCES)
         project_ports.audit_things.register("console", audited.things)
         register(secrets_are_set, Tags.security)

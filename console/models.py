@@ -114,3 +114,39 @@ class ReportReader(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.user_id}"
+
+
+class RemoteQuery(models.Model):
+    """A query that runs, or ran, in Athena. Its answer stays there."""
+
+    class State(models.TextChoices):
+        STARTING = "STARTING", _("Being asked")
+        QUEUED = "QUEUED", _("Waiting in Athena")
+        RUNNING = "RUNNING", _("Running in Athena")
+        SUCCEEDED = "SUCCEEDED", _("Done")
+        FAILED = "FAILED", _("Failed")
+        CANCELLED = "CANCELLED", _("Cancelled")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    sql = models.TextField()  # as it was written
+    parameters = models.JSONField(default=dict)
+    translated = models.TextField()
+    token = models.CharField(max_length=32, default=public_id, editable=False)  # asked twice with it, Athena runs it once
+    execution_id = models.CharField(max_length=128, blank=True)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.STARTING)
+    reason = models.TextField(blank=True)
+    scanned = models.BigIntegerField(default=0)  # bytes, which are paid for
+    milliseconds = models.BigIntegerField(default=0)
+    began_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "remote queries"
+        indexes = [models.Index(fields=["project", "-id"], name="remote_query_of_project")]
+
+    def __str__(self) -> str:
+        return self.sql[:80]
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in (self.State.SUCCEEDED, self.State.FAILED, self.State.CANCELLED)

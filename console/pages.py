@@ -6,6 +6,7 @@ from django.urls import path
 
 from console import views
 from console.reports import views as reports
+from console.sql import remote
 from console.sql import views as sql
 from console.statistics import views as statistics
 
@@ -24,6 +25,9 @@ urlpatterns = [
     path("p/<str:project_id>/sql/run/", sql.run_sql, name="run-sql"),
     path("p/<str:project_id>/sql/download/", sql.download_sql, name="download-sql"),
     path("p/<str:project_id>/sql/segment/", sql.create_sql_segment, name="create-sql-segment"),
+    path("p/<str:project_id>/sql/athena/", remote.run_in_athena, name="run-in-athena"),
+    path("p/<str:project_id>/sql/athena/<int:remote_id>/", remote.show_remote_query, name="show-remote-query"),
+    path("p/<str:project_id>/sql/athena/<int:remote_id>/cancel/", remote.cancel_remote_query, name="cancel-remote-query"),
     path("p/<str:project_id>/sql/save/", sql.save_query, name="save-query"),
     path("p/<str:project_id>/sql/saved/<int:query_id>/delete/", sql.delete_query, name="delete-query"),
     path("health/", views.show_health, name="show-health"),

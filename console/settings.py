@@ -169,6 +169,9 @@ FACET_VALUES_LIMIT = env.int("FACET_VALUES_LIMIT", default=10_000)  # distinct v
 FACET_CACHE_BYTES = env.int("FACET_CACHE_BYTES", default=256 << 20)  # bitmaps kept in each process
 LAKE_URL = env.str("LAKE_URL", default=str(VAR_DIR / "lake"))  # a folder, or s3://bucket/prefix
 LAKE_RETENTION_DAYS = env.int("LAKE_RETENTION_DAYS", default=0)  # 0: events stay in it as long as the project
+LAKE_GLUE_DATABASE = env.str("LAKE_GLUE_DATABASE", default="")  # empty: no catalog is kept
+ATHENA_WORKGROUP = env.str("ATHENA_WORKGROUP", default="")  # empty: queries run here alone
+ATHENA_OUTPUT_URL = env.str("ATHENA_OUTPUT_URL", default="")  # s3://…; empty: as the workgroup says
 SQL_SECONDS = env.float("SQL_SECONDS", default=20.0)  # of a query over the lake
 SQL_MEMORY_BYTES = env.int("SQL_MEMORY_BYTES", default=512 << 20)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
@@ -267,6 +270,7 @@ CELERY_BEAT_SCHEDULE = {
     "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
     "analytics.tick_lake": {"task": "analytics.tick_lake", "schedule": 60.0, "options": {"expires": 50}},
     "analytics.tick_lake_orphans": {"task": "analytics.tick_lake_orphans", "schedule": 3600.0, "options": {"expires": 600}},
+    "analytics.tick_lake_catalog": {"task": "analytics.tick_lake_catalog", "schedule": 60.0, "options": {"expires": 50}},
     "analytics.tick_lake_upkeep": {"task": "analytics.tick_lake_upkeep", "schedule": 300.0, "options": {"expires": 200}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},

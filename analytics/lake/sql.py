@@ -77,6 +77,12 @@ def parameters_of(sql: str) -> list[str]:
     return list(dict.fromkeys(found["name"] for found in _PARTS.finditer(sql) if found["name"]))
 
 
+def bound(sql: str, parameters: Mapping[str, str]) -> tuple[str, dict[str, str | int | float]]:
+    """The query with ``$name`` for ``:name``, as DuckDB's language has it, and the values: numbers where they are written as such."""
+    asked = _PARTS.sub(lambda found: f"${found['name']}" if found["name"] else found[0], sql)
+    return asked, {name: _typed(value) for name, value in parameters.items()}
+
+
 def run(
     *, project_id: int, sql: str, parameters: Mapping[str, str] | None = None, only: Sequence[str] = (), rows: int = ROWS
 ) -> Answer:
@@ -86,10 +92,10 @@ def run(
     """
     if len(sql) > CHARACTERS:
         raise SqlRefused(_("A query has at most %(limit)s characters.") % {"limit": f"{CHARACTERS:,}"})
+    asked, values = bound(sql, parameters or {})
     paths = _paths(project_id)
     request = {
-        "sql": _PARTS.sub(lambda found: f"${found['name']}" if found["name"] else found[0], sql),
-        "parameters": {name: _typed(value) for name, value in (parameters or {}).items()},
+        "sql": asked, "parameters": values,
         "files": paths, "views": catalog.views(paths=paths),
         "rows": rows, "only": list(only), "bytes": BYTES, "seconds": settings.SQL_SECONDS, "memory": settings.SQL_MEMORY_BYTES,
         "address_space": settings.SQL_MEMORY_BYTES + _ROOM, "threads": _THREADS,

@@ -128,6 +128,14 @@ class BucketStore:
             if str(copy.relative_to(self._copies)) not in but and copy.stat().st_mtime < now - _COPY_IN_USE_SECONDS:
                 copy.unlink(missing_ok=True)
 
+    def put(self, path: str, content: bytes) -> None:
+        """An object that is no Parquet file, whole, in the place of one that is there."""
+        self._storage.bucket.put_object(Key=self._prefix + path, Body=content)
+
+    def address(self, path: str) -> str:
+        """As AWS names it."""
+        return f"s3://{self._storage.bucket_name}/{self._prefix}{path}"
+
     def delete(self, path: str) -> None:
         self._storage.delete(path)
         (self._copies / path).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from console.models import QueryRun, SavedQuery
+from console.models import QueryRun, RemoteQuery, SavedQuery
 from endpoints.ports import Erased, ErasedPerson
 
 _AT_ONCE = 200
@@ -16,6 +16,10 @@ def erase_saved(person: ErasedPerson, after: int) -> Erased:
 
 def erase_runs(person: ErasedPerson, after: int) -> Erased:
     return _erased(QueryRun.objects, person, after)
+
+
+def erase_remote(person: ErasedPerson, after: int) -> Erased:
+    return _erased(RemoteQuery.objects, person, after)
 
 
 def _erased(rows: Any, person: ErasedPerson, after: int) -> Erased:

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST
 
 from analytics.lake import catalog
 from analytics.lake import sql as lake
-from console.models import QueryRun, SavedQuery
-from console.services import asking, saving
+from console.models import QueryRun, RemoteQuery, SavedQuery
+from console.services import asking, remote, saving
 from console.sql.forms import PREFIX, QueryForm
 from core import clock, keyset
 from core.errors import Refusal
@@ -55,7 +55,8 @@ def _page(
         "values": [(one, values.get(one, "")) for one in lake.parameters_of(sql)],
         "saved": SavedQuery.objects.filter(project=access.project).order_by("name"),
         "runs": QueryRun.objects.filter(project=access.project).select_related("actor").order_by("-pk")[:_HISTORY],
-        "limit": lake.ROWS, "characters": lake.CHARACTERS, **result,
+        "remote": RemoteQuery.objects.filter(project=access.project).select_related("actor").order_by("-pk")[:_HISTORY],
+        "has_athena": remote.is_there(), "limit": lake.ROWS, "characters": lake.CHARACTERS, **result,
     }  # fmt: skip
     return render(request, "console/sql.html", context)
 
@@ -88,12 +89,12 @@ def download_sql(request: HttpRequest, project_id: str) -> HttpResponse | Stream
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return _refused(request, access, lake.SqlRefused(form.sentence()))
+        return refused(request, access, lake.SqlRefused(form.sentence()))
     given = {"sql": form.cleaned_data["sql"], "parameters": form.parameters()}
     try:
         answer = asking.download(project=access.project, actor=access.user, now=clock.now(), **given)
     except lake.SqlRefused as refusal:
-        return _refused(request, access, refusal)
+        return refused(request, access, refusal)
 
     def rows() -> Iterator[tuple[str, ...]]:
         yield tuple(column.name for column in answer.columns)
@@ -114,16 +115,16 @@ def create_sql_segment(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return _refused(request, access, lake.SqlRefused(form.sentence()))
+        return refused(request, access, lake.SqlRefused(form.sentence()))
     if not form.cleaned_data["segment_name"]:
-        return _refused(request, access, lake.SqlRefused(_("Give the segment a name.")))
+        return refused(request, access, lake.SqlRefused(_("Give the segment a name.")))
     try:
         segment = asking.make_segment(
             project=access.project, actor=access.user, name=form.cleaned_data["segment_name"], sql=form.cleaned_data["sql"],
             parameters=form.parameters(), now=clock.now(),
         )  # fmt: skip
     except Refusal as refusal:
-        return _refused(request, access, refusal)
+        return refused(request, access, refusal)
     messages.success(request, _("The endpoints of the result are a segment now."))
     return redirect("segments:show-segment", access.project.public_id, segment.public_id)
 
@@ -134,9 +135,9 @@ def save_query(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return _refused(request, access, lake.SqlRefused(form.sentence()))
+        return refused(request, access, lake.SqlRefused(form.sentence()))
     if not form.cleaned_data["name"]:
-        return _refused(request, access, lake.SqlRefused(_("Give the query a name, under which it is found again.")))
+        return refused(request, access, lake.SqlRefused(_("Give the query a name, under which it is found again.")))
     query = saving.save_query(
         project=access.project, actor=access.user, name=form.cleaned_data["name"], sql=form.cleaned_data["sql"],
         parameters=form.parameters(), now=clock.now(),
@@ -154,7 +155,7 @@ def delete_query(request: HttpRequest, project_id: str, query_id: int) -> HttpRe
     return redirect("console:show-sql", access.project.public_id)
 
 
-def _refused(request: HttpRequest, access: Access, refusal: Refusal) -> HttpResponse:
+def refused(request: HttpRequest, access: Access, refusal: Refusal) -> HttpResponse:
     """The page with what was typed, and what is wrong."""
     sql = request.POST.get("sql", "")
     values = {one: request.POST.get(f"{PREFIX}{one}", "") for one in lake.parameters_of(sql)}

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from analytics.models import EventKind, EventStream, Webhook, WebhookDelivery
 from campaigns.models import Campaign, Run, RunExclusion
-from console.models import QueryRun, SavedQuery
+from console.models import QueryRun, RemoteQuery, SavedQuery
 from core import secretbox
 from core.audience import Audience
 from messaging.models import (
@@ -67,6 +67,7 @@ class World:
     template: MessageTemplate
     image: MessageImage
     query: SavedQuery
+    remote: RemoteQuery
     delivery: WebhookDelivery
 
     def ids(self) -> dict[str, Any]:
@@ -91,6 +92,7 @@ class World:
             "template_id": self.template.pk,
             "image_id": self.image.pk,
             "query_id": self.query.pk,
+            "remote_id": self.remote.pk,
             "delivery_id": self.delivery.pk,
             "webhook_id": self.delivery.webhook_id,
         }
@@ -156,7 +158,7 @@ def make_world(*, text: str = "가을") -> World:
         image=MessageImage.objects.create(
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
-        ), query=_query(project, text),
+        ), query=_query(project, text), remote=_remote(project, text),
     )  # fmt: skip
 
 
@@ -164,6 +166,13 @@ def _query(project: Project, text: str) -> SavedQuery:
     asked = {"project": project, "sql": f"SELECT '{text}' = :name", "parameters": {"name": text}}
     QueryRun.objects.create(actor=project.created_by, began_at=NOW, seconds=0.5, rows=1, **asked)
     return SavedQuery.objects.create(name=text[:100], saved_by=project.created_by, saved_at=NOW, **asked)
+
+
+def _remote(project: Project, text: str) -> RemoteQuery:
+    return RemoteQuery.objects.create(
+        project=project, actor=project.created_by, sql=f"SELECT '{text}'", translated=f"SELECT '{text}'", state="FAILED", reason=text,
+        began_at=NOW,
+    )  # fmt: skip
 
 
 def _relay(project: Project, text: str) -> Relay:

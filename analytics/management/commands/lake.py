@@ -12,7 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from analytics.lake import catalog, erasing, summary, upkeep, writing
+from analytics.lake import catalog, erasing, glue, summary, upkeep, writing
+from analytics.lake.aws import AwsFailed
 from core import clock
 from projects.models import Project
 
@@ -22,7 +23,7 @@ _PARTITIONS = "**/*.parquet"
 class Command(BaseCommand):
     help = (
         "compact: write what is new, merge small files, take away what is past its time or belongs to nobody. "
-        "catalog: what there is; --views: as SQL for DuckDB. export: copy a project's files into a folder. "
+        "catalog: what there is; --views: as SQL for DuckDB; --glue: into AWS Glue, at once. export: copy a project's files into a folder. "
         "erase: write the files anew without some endpoints. rebuild: write all files anew from the event table."
     )
 
@@ -37,6 +38,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--views", action="store_true", help="catalog: SQL that makes all_events and the views in DuckDB")
 
+        parser.add_argument(
+            "--glue", action="store_true", help="catalog: bring the table in Glue up to date, as a tick does each minute"
+        )
+
     def handle(self, *args: object, **options: Any) -> None:
         getattr(self, f"_{options['action']}")(options)
 
@@ -48,6 +53,13 @@ class Command(BaseCommand):
         self.stdout.write(f"{events:,} events were written; {merged:,} files were merged.")
 
     def _catalog(self, options: dict[str, Any]) -> None:
+        if options["glue"]:
+            try:
+                changed = glue.bring_up_to_date(now=clock.now())
+            except (glue.NoCatalog, AwsFailed) as fault:
+                raise CommandError(str(fault)) from fault
+            self.stdout.write(f"{changed:,} partitions of {settings.LAKE_GLUE_DATABASE}.{catalog.ALL} were brought up to date.")
+            return
         if options["views"]:
             app_id = self._project(options).public_id if options["project"] else "*"
             self._views(f"{settings.LAKE_URL.rstrip('/')}/project={app_id}/{_PARTITIONS}")
