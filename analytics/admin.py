@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics import signing_keys
 from analytics.models import (
+    CataloguedDay,
     Counter,
     ErasedEndpoint,
     EventStream,
@@ -121,6 +122,13 @@ class LakeFileAdmin(OperatorAdmin):
     list_display = ("day", "project_id", "kind", "rows", "bytes", "made_at", "replaced_at", "path")
     list_filter = ("kind",)
     search_fields = ("path",)
+
+
+@admin.register(CataloguedDay)
+class CataloguedDayAdmin(OperatorAdmin):
+    list_display = ("day", "project_id", "kind", "folder", "written_at")
+    list_filter = ("kind",)
+    search_fields = ("folder",)
 
 
 @admin.register(LakePosition)
