@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -97,6 +97,40 @@ def campaign_counts(*, project_id: int, campaign_id: int) -> SourceCounts:
     return SourceCounts(total=total, opened=opened, clicked=clicked)
 
 
+@dataclass(frozen=True, slots=True)
+class LinkCounts:
+    """Clicks on a message by the numbers of its links: all of them, and by how many different people. ``people``: on any link."""
+
+    clicks: dict[int, int]
+    people_of: dict[int, int]
+    people: int
+    unsubscribed: int
+
+
+def link_counts(
+    *, project_id: int, campaign_id: int, run_ids: Collection[int], classes: Iterable[HitClass] = COUNTED
+) -> LinkCounts:
+    """The clicks in these runs of a campaign, somebody who clicked in several of them once. Two queries."""
+    mine = Q(project_id=project_id, source_kind=SourceKind.CAMPAIGN, source_id=campaign_id, hit_class__in=list(classes))
+    wanted = set(run_ids)
+    clicks: dict[int, int] = defaultdict(int)
+    counted = Counter.objects.filter(mine, kind=EventKind.EMAIL_CLICK).values_list("link_number", "run_id")
+    for number, run_id, total in counted.annotate(sum=Sum("total")):
+        clicks[number] += total if run_id in wanted else 0
+    members: dict[tuple[int, int], list[Audience]] = defaultdict(list)
+    rows = Reach.objects.filter(mine, kind__in=(EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE))
+    for kind, number, run_id, some in rows.values_list("kind", "link_number", "run_id", "members").iterator(chunk_size=2_000):
+        if run_id in wanted:
+            members[kind, number].append(cast(Audience, some))
+    people = {key: len(Audience.union(some)) for key, some in members.items()}
+    return LinkCounts(
+        clicks=dict(clicks),
+        people_of={number: count for (kind, number), count in people.items() if kind == EventKind.EMAIL_CLICK and number >= 0},
+        people=people.get((EventKind.EMAIL_CLICK, -1), 0),
+        unsubscribed=people.get((EventKind.EMAIL_UNSUBSCRIBE, -1), 0),
+    )
+
+
 def _counts(total: dict[int, int], unique: dict[int, Audience]) -> RunCounts:
     return RunCounts(
         sent=total[EventKind.EMAIL_SEND],
@@ -126,14 +160,18 @@ def did(
     kind: int,
     campaign_id: int | None = None,
     link_number: int | None = None,
+    treatment: int | None = None,
     since: datetime.date | None = None,
 ) -> Audience:
-    """The endpoints of the project that did it (or had it done to them: a delivery): in one campaign or any, by one link or any, ever
-    or on ``since`` (a day of UTC) and later. Scanners don't count. One statement, so that a set that is being folded is seen once."""
+    """The endpoints of the project that did it (or had it done to them: a delivery): in one campaign or any, by one link or any, of one
+    treatment or any, ever or on ``since`` (a day of UTC) and later. Scanners don't count. One statement, so that a set that is being
+    folded is seen once."""
     narrow = Q(project_id=project_id, kind=kind, link_number=-1 if link_number is None else link_number)
     narrow &= Q(hit_class__in=[HitClass.NONE, *COUNTED])
     if campaign_id is not None:
         narrow &= Q(source_kind=SourceKind.CAMPAIGN, source_id=campaign_id)
+    if treatment is not None:
+        narrow &= Q(treatment=treatment)
     if since is not None:
         narrow &= Q(day__gte=since)
     return _united(narrow)

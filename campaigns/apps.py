@@ -50,6 +50,7 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from analytics import ports as analytics_ports
         from campaigns import audited, queries, template_use, told
+        from campaigns.clicks import messages
         from campaigns.services import erasing, events, segment_use
         from endpoints.ports import register_eraser
         from messaging import ports as messaging_ports
@@ -61,7 +62,7 @@ class CampaignsConfig(AppConfig):
         ports.campaign_ids.register("campaigns", _campaign_ids)
         ports.campaign_choices.register("campaigns", _campaign_choices)
         ports.campaign_names.register("campaigns", _campaign_names)
-        ports.campaign_links.register("campaigns", queries.campaign_links)
+        ports.campaign_links.register("campaigns", messages.campaign_links)
         analytics_ports.run_facts.register("campaigns", told.run_facts)
         analytics_ports.run_sources.register("campaigns", told.run_sources)
         analytics_ports.events_written.register("campaigns", events.note_events)

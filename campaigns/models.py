@@ -241,6 +241,7 @@ class Run(models.Model):
     campaign_version = models.IntegerField()
     content = models.JSONField(default=dict)  # what is sent, frozen with the audience
     links = models.JSONField(default=list)  # link number → target as written
+    message_key = models.CharField(max_length=32, blank=True, db_default="")  # of an e-mail's HTML: equal ones number links alike
     targeted = models.IntegerField(default=0)  # members at the freeze
     frozen = models.IntegerField(default=0)  # of them, to be attempted
     audience = AudienceField(null=True, blank=True)  # the frozen ones

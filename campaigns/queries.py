@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from analytics import queries as analytics_queries
 from analytics.models import FIRST_CUSTOM_KIND, EventKind
 from analytics.services.event_types import names_of
-from campaigns import channels, template_use, treatments
+from campaigns import channels, treatments
+from campaigns.clicks import messages
 from campaigns.funnel import Funnel, funnel
 from campaigns.models import (
     NOT_LAUNCHED,
@@ -31,16 +32,15 @@ from campaigns.models import (
     SliceOutcome,
     SliceRefusal,
 )
-from campaigns.sending.message import content_of
 from core.audience import Audience
 from endpoints.queries import endpoint_rows
 from messaging.delivery import refusals
-from messaging.rendering import TemplateError, compile_content
 from projects.models import Installation, Project
 from segments.models import Segment
 from segments.ports import SegmentPin, SegmentUser
 
 _FROZEN = ("frozen", "waiting")
+_NUMBER = 9  # digits of a link's number
 _FATES = 50  # runs of which somebody's page tells
 _REACHED = {
     "opened": (EventKind.EMAIL_OPEN,),
@@ -175,35 +175,6 @@ def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[Segment
         )
         for campaign in using.select_related("project").order_by("pk")
     ]
-
-
-def campaign_links(project_id: int, public_ids: Collection[str]) -> dict[str, list[str]]:
-    """Public id → the targets of the message's links as written, by their numbers. A message that can't be compiled has none.
-
-    A launched campaign's message never changes, so its runs numbered them so. Nor has a test of messages any: each of them numbers
-    its own, and a click on one's second link is not a click on the other's.
-    """
-    found = {}
-    for campaign in Campaign.objects.filter(project_id=project_id, public_id__in=public_ids).select_related("project"):
-        if treatments.variation(campaign.document) is treatments.Variation.MESSAGE:
-            continue
-        try:
-            program = compile_content(content_of(_newest_content(campaign)), allow_unescaped=True)
-        except (TemplateError, template_use.TemplateGone):
-            continue
-        found[campaign.public_id] = program.links
-    return found
-
-
-def _newest_content(campaign: Campaign) -> dict[str, Any]:
-    """What the campaign sent last, where it follows a template, else what it says. Raises ``TemplateGone``."""
-    if template_use.chosen_template(campaign.document) is not None:
-        newest = campaign.runs.exclude(content={}).order_by("-pk").values_list("content", flat=True).first()
-        if newest:
-            return dict(newest)
-    document = template_use.resolved(project=campaign.project, document=campaign.document)
-    message = document.get("MessageConfiguration", {}).get("EmailMessage", {})
-    return {"Message": message, "Pabal": document.get("Pabal", {})}
 
 
 def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
@@ -387,6 +358,8 @@ def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | No
     if what == "targeted":
         everyone = [run.audience for run in campaign.runs.only("audience") if run.audience is not None]
         return _("Targeted"), Audience.union([*everyone, *(row.members for row in exclusions.only("members"))])
+    if kind == "link":
+        return _who_clicked(campaign, key)
     if what in _REACHED:
         labels = {
             "opened": _("Opened"), "clicked": _("Clicked"), "unsubscribed": _("Unsubscribed"), "bounced": _("Bounced"),
@@ -397,6 +370,19 @@ def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | No
             analytics_queries.reach(project_id=campaign.project_id, run_ids=run_ids, kind=kind) for kind in _REACHED[what]
         )
     return None
+
+
+def _who_clicked(campaign: Campaign, key: str) -> tuple[str, Audience] | None:
+    """``key``: a message's, and the number of one of its links."""
+    of, _dash, number = key.rpartition("-")
+    message = next((one for one in messages.sent_messages(campaign=campaign) if one.key == of), None)
+    if message is None or not number.isascii() or not number.isdecimal() or len(number) > _NUMBER:
+        return None
+    run_ids = messages.run_ids(campaign=campaign, message=message)
+    label = _("Clicked link %(number)s") % {"number": number}
+    return label, analytics_queries.reach(
+        project_id=campaign.project_id, run_ids=run_ids, kind=EventKind.EMAIL_CLICK, link_number=int(number)
+    )
 
 
 def people(*, campaign: Campaign, members: Audience, after: int, limit: int) -> list[Person]:

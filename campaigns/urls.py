@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import approvals, calendar, custom, pages, people, sending_settings, treatments, wizard
+from campaigns.views import approvals, calendar, clicks, custom, pages, people, sending_settings, treatments, wizard
 
 app_name = "campaigns"
 _ONE = "p/<str:project_id>/campaigns/<str:campaign_id>/"
@@ -33,5 +33,7 @@ urlpatterns = [
     path(_ONE + "duplicate/", pages.duplicate_campaign, name="duplicate-campaign"),
     path(_ONE + "people/<str:what>/", pages.list_people, name="list-people"),
     path("p/<str:project_id>/people/<int:endpoint_id>/history/", people.list_history, name="list-history"),
+    path(_ONE + "clicks/", clicks.show_clicks, name="show-clicks"),
+    path(_ONE + "clicks/mail/", clicks.show_clicks_mail, name="show-clicks-mail"),
     path(_ONE + "person/", pages.find_person, name="find-person"),
 ]

@@ -34,6 +34,7 @@ from segments.evaluation.tree import (
     SubjectKind,
     Test,
 )
+from segments.ports import CampaignLink
 
 _SHOWN = 5  # values of a filter that a sentence names
 _SHOWN_ADDRESS = 120  # characters of a link's address
@@ -44,7 +45,7 @@ def explain(
     definition: Definition,
     segment_names: Mapping[str, str],
     campaign_names: Mapping[str, str],
-    campaign_links: Mapping[str, Sequence[str]],
+    campaign_links: Mapping[str, Sequence[CampaignLink]],
     zone: datetime.tzinfo,
     zone_label: str,
 ) -> str:
@@ -68,7 +69,7 @@ class _Teller:
         self,
         segment_names: Mapping[str, str],
         campaign_names: Mapping[str, str],
-        campaign_links: Mapping[str, Sequence[str]],
+        campaign_links: Mapping[str, Sequence[CampaignLink]],
         zone: datetime.tzinfo,
         zone_label: str,
     ) -> None:
@@ -168,7 +169,7 @@ class _Teller:
         }
         said = of_campaign[test.action] % given if test.campaign_id else anything[test.action]
         if test.link is not None:
-            said = self._clicked(test.campaign_id, test.link)
+            said = self._clicked(test.campaign_id, test.link, test.treatment)
         return _("%(what)s within the last %(days)s days") % {"what": said, "days": test.days} if test.days else said
 
     def _did_event(self, test: DidEvent) -> str:
@@ -181,15 +182,21 @@ class _Teller:
             said = _("%(what)s with %(conditions)s") % {"what": said, "conditions": _(" and ").join(with_)}
         return _("%(what)s within the last %(days)s days") % {"what": said, "days": test.days} if test.days else said
 
-    def _clicked(self, campaign_id: str, link: int) -> str:
-        shown = [address[:_SHOWN_ADDRESS] + "…" * (len(address) > _SHOWN_ADDRESS) for address in self._links.get(campaign_id, [])]
+    def _clicked(self, campaign_id: str, link: int, treatment: int | None) -> str:
+        of_campaign = self._links.get(campaign_id, [])
+        offered = [one for one in of_campaign if one.treatment == treatment]
         given = {"campaign": self._campaigns.get(campaign_id, campaign_id), "link": link}
-        if link >= len(shown):
-            return _("clicked link %(link)s in the campaign “%(campaign)s”") % given
-        given["address"] = shown[link]
-        if shown.count(shown[link]) > 1:
-            return _("clicked %(address)s (link %(link)s) in the campaign “%(campaign)s”") % given
-        return _("clicked %(address)s in the campaign “%(campaign)s”") % given
+        shown = {one.number: one.address[:_SHOWN_ADDRESS] + "…" * (len(one.address) > _SHOWN_ADDRESS) for one in offered}
+        if link not in shown:
+            said = _("clicked link %(link)s in the campaign “%(campaign)s”") % given
+        elif list(shown.values()).count(shown[link]) > 1:
+            said = _("clicked %(address)s (link %(link)s) in the campaign “%(campaign)s”") % (given | {"address": shown[link]})
+        else:
+            said = _("clicked %(address)s in the campaign “%(campaign)s”") % (given | {"address": shown[link]})
+        if treatment is None:
+            return said
+        name = next((one.name for one in offered), "") or str(treatment)
+        return _("%(what)s, treatment “%(name)s”") % {"what": said, "name": name}
 
     def _shown(self, instant: datetime.datetime) -> str:
         with contextlib.suppress(OverflowError):  # a zone can push the calendar's first and last day over its end

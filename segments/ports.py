@@ -47,5 +47,19 @@ campaign_choices: Port[[int], list[tuple[str, str]]] = Port("campaign_choices")
 # (project_id, public ids) → public id and name of those that are campaigns of the project, deleted ones too.
 campaign_names: Port[[int, Collection[str]], dict[str, str]] = Port("campaign_names")
 
-# (project_id, public ids) → public id and the targets of its message's links, as they are written, in the order of their numbers.
-campaign_links: Port[[int, Collection[str]], dict[str, list[str]]] = Port("campaign_links")
+
+@dataclass(frozen=True, slots=True)
+class CampaignLink:
+    """A counted link of a campaign's message: its number, its target as it is written.
+
+    ``treatment`` where each treatment has a message of its own, and numbers its own links; ``name`` is that treatment's.
+    """
+
+    number: int
+    address: str
+    treatment: int | None = None
+    name: str = ""
+
+
+# (project_id, public ids) → public id and the links of its message (or messages), in the order of their numbers.
+campaign_links: Port[[int, Collection[str]], dict[str, list[CampaignLink]]] = Port("campaign_links")

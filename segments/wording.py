@@ -50,8 +50,8 @@ def campaign_names(*, project: Project, campaign_ids: Collection[str]) -> dict[s
     return {key: name for found in ports.campaign_names.call(project.pk, campaign_ids) for key, name in found.items()}
 
 
-def campaign_links(*, project: Project, campaign_ids: Collection[str]) -> dict[str, list[str]]:
-    """Public id → the targets of the campaign's links as they are written, in the order of their numbers, which begin at 0."""
+def campaign_links(*, project: Project, campaign_ids: Collection[str]) -> dict[str, list[ports.CampaignLink]]:
+    """Public id → the campaign's links in the order of their numbers, which begin at 0, of a test of messages for each treatment."""
     if not campaign_ids:
         return {}
     return {key: links for found in ports.campaign_links.call(project.pk, campaign_ids) for key, links in found.items()}

@@ -154,12 +154,14 @@ def _write(run: Run, frozen: Frozen, *, state: str) -> None:
     )
     longest = limited.maximum_duration
     ends = [at for at in (run.expires_at, run.due_at + longest if longest else None) if at is not None]
+    content = content_of(document)
     Run.objects.filter(pk=run.pk).update(
         state=state,
         audience=frozen.audience,
         frozen=len(frozen.audience),
         targeted=frozen.targeted,
-        content=content_of(document),
+        content=content,
+        message_key=message.message_key(content),
         expires_at=min(ends, default=None),
         triggered=None,
         lease_until=None,

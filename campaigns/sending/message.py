@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import hashlib
 from typing import Any
 
 from analytics.links import RunLinks
@@ -33,6 +34,12 @@ def content_of(content: dict[str, Any]) -> MessageContent:
         defaults=pabal.get("DefaultSubstitutions", {}),
         headers=tuple((one.get("Name", ""), one.get("Value", "")) for one in message.get("Headers") or ()),
     )
+
+
+def message_key(content: dict[str, Any]) -> str:
+    """The same for all that number their links alike; empty for what is no e-mail with HTML."""
+    html = content.get("Message", {}).get("HtmlBody", "")
+    return hashlib.sha256(html.encode("utf-8", "replace")).hexdigest()[:32] if html else ""
 
 
 def sender_of(run: Run) -> str:

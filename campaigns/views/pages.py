@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from campaigns import approval, lifecycle, limits, queries, schedule, wording
+from campaigns import approval, channels, lifecycle, limits, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences, restored
 from campaigns.views import approvals
@@ -76,6 +76,7 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
             numbers["HX-Refresh"] = "true"  # the buttons and the next runs beside the numbers are those of the state before
         return numbers
     plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or clock.now())
+    context["has_mail"] = not channels.is_custom(campaign.document)
     context["sentence"] = wording.sentence(plan)
     context["moments"] = _coming(campaign, plan)
     context["limits"] = limits.sentences(campaign.document, project=campaign.project, now=clock.now())

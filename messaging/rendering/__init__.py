@@ -4,11 +4,15 @@ One renderer for subject, preheader, HTML and text, in previews, tests and real 
 """
 
 from messaging.rendering.content import MessageContent, TemplateError
+from messaging.rendering.marking import Badge, Drawn, Marks, drawn
 from messaging.rendering.mime import MimeBuilder
 from messaging.rendering.program import MessageProgram, Rendered, compile_content, render, render_subject
 from messaging.rendering.warnings import Warning, find_warnings
 
 __all__ = [
+    "Badge",
+    "Drawn",
+    "Marks",
     "MessageContent",
     "MessageProgram",
     "MimeBuilder",
@@ -16,6 +20,7 @@ __all__ = [
     "TemplateError",
     "Warning",
     "compile_content",
+    "drawn",
     "find_warnings",
     "render",
     "render_subject",

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from analytics.links import RunLinks
 from core import clock
 from messaging.rendering import inlining, masking
 from messaging.rendering.content import HTML_LIMIT, MessageContent, TemplateError
@@ -18,7 +17,7 @@ from messaging.rendering.language import parse
 from messaging.rendering.language.blocks import Blocks
 from messaging.rendering.language.limits import Meter
 from messaging.rendering.language.nodes import Template
-from messaging.rendering.language.runtime import GetText, Recipient, encoded, joined
+from messaging.rendering.language.runtime import GetText, Links, Recipient, encoded, joined
 from messaging.rendering.language.variables import UNSUBSCRIBE
 from messaging.rendering.page import Page, hidden
 
@@ -112,7 +111,7 @@ def _compiled(content: MessageContent, subject: Template, preheader: Template, h
 
 
 def render(
-    program: MessageProgram, *, document: dict[str, Any], links: RunLinks | None = None, endpoint_id: int = 0,
+    program: MessageProgram, *, document: dict[str, Any], links: Links | None = None, endpoint_id: int = 0,
     now: datetime.datetime | None = None,
 ) -> Rendered:  # fmt: skip
     """The message for one recipient. Without ``links`` it is a preview: real targets, no pixel, a dead unsubscribe link.

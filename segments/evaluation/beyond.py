@@ -75,8 +75,9 @@ def did(*, project_id: int, test: Did, moment: Moment) -> Audience:
         source_id = found[test.campaign_id]
     since = _since(test.days, moment)
     return analytics_queries.did(
-        project_id=project_id, kind=_KINDS[test.action], campaign_id=source_id, link_number=test.link, since=since
-    )
+        project_id=project_id, kind=_KINDS[test.action], campaign_id=source_id, link_number=test.link, treatment=test.treatment,
+        since=since,
+    )  # fmt: skip
 
 
 def did_event(*, project_id: int, test: DidEvent, moment: Moment) -> Audience:

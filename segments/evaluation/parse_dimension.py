@@ -11,7 +11,7 @@ What Pinpoint can't say stands under its ``Pabal`` member::
      "Present": {"Attributes" | "UserAttributes" | "Metrics": [name, …], "Standard": ["Location.Country", …]},
      "RelativeDates" | "UserRelativeDates": {name: {"Span": "TODAY" | "WITHIN_LAST" | "MORE_THAN_AGO" | "WITHIN_NEXT" |
                                                     "MORE_THAN_AHEAD" | "ANNIVERSARY", "Days"?}},
-     "Behavior": [{"Action": "RECEIVED" | "OPENED" | "CLICKED" | "UNSUBSCRIBED", "CampaignId"?, "Link"?, "Days"?},
+     "Behavior": [{"Action": "RECEIVED" | "OPENED" | "CLICKED" | "UNSUBSCRIBED", "CampaignId"?, "Link"?, "Treatment"?, "Days"?},
                   {"Event": "cart.viewed", "AtLeast"?: 3, "Days"?, "Attributes"?: {name: [value, …]},
                    "Metrics"?: {name: {"ComparisonOperator", "Value"}}}]}
 """
@@ -181,8 +181,9 @@ class _Reader:
     def did(self, value: Any) -> Criterion:
         if isinstance(value, dict) and "Event" in value:
             return self.did_event(value)
-        members = self.members(value, {"Action", "CampaignId", "Link", "Days"})
+        members = self.members(value, {"Action", "CampaignId", "Link", "Treatment", "Days"})
         action, campaign, link, days = (members.get(key) for key in ("Action", "CampaignId", "Link", "Days"))
+        treatment = members.get("Treatment")
         if action not in list(Action):
             self.refuse(_("say what became of the message: RECEIVED, OPENED, CLICKED or UNSUBSCRIBED."))
         if campaign is not None and not (
@@ -192,7 +193,10 @@ class _Reader:
         is_link = link is None or (type(link) is int and 0 <= link < 2**31)
         if not is_link or (link is not None and (action != Action.CLICKED or not campaign)):
             self.refuse(_("a link is named by its number, for clicks in one campaign."))
-        return Criterion(Did(Action(action), campaign or "", link, None if days is None else self.days(days, least=1)))
+        if treatment is not None and (type(treatment) is not int or not 0 <= treatment < 2**15 or link is None):
+            self.refuse(_("a treatment is named by its number, beside a link of it."))
+        within = None if days is None else self.days(days, least=1)
+        return Criterion(Did(Action(action), campaign or "", link, within, treatment))
 
     def did_event(self, value: Any) -> Criterion:
         members = self.members(value, {"Event", "AtLeast", "Days", "Attributes", "Metrics"})

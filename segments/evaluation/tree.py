@@ -139,12 +139,16 @@ class Action(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """What became of messages: of any campaign or one (its public id), any link or one, ever or within days (UTC)."""
+    """What became of messages: of any campaign or one (its public id), any link or one, ever or within days (UTC).
+
+    ``treatment`` says whose link it is, where each treatment of the campaign numbers its own.
+    """
 
     action: Action
     campaign_id: str = ""
     link: int | None = None
     days: int | None = None
+    treatment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,4 +225,11 @@ def list_links(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     key = request.GET.get("campaign", "")
     links = wording.campaign_links(project=access.project, campaign_ids=[key] if key.isalnum() else [])
-    return JsonResponse({"links": [{"number": number, "address": address} for number, address in enumerate(links.get(key, []))]})
+    return JsonResponse(
+        {
+            "links": [
+                {"number": one.number, "address": one.address, "treatment": one.treatment, "name": one.name}
+                for one in links.get(key, [])
+            ]
+        }
+    )

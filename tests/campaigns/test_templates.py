@@ -11,7 +11,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import queries, template_use, treatments
+from campaigns import template_use, treatments
+from campaigns.clicks import messages
 from campaigns.models import Campaign, CampaignState, Run, RunState
 from campaigns.sending import freezing, message
 from campaigns.services import launch, occurrences, test_send
@@ -21,6 +22,7 @@ from messaging.models import MailboxMessage, MessageTemplateVersion
 from messaging.services import templates
 from projects.models import Project
 from segments.models import Segment
+from segments.ports import CampaignLink
 from tests.campaigns.test_sending import Clock, RecordingTransport, send
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
@@ -263,10 +265,11 @@ def test_links_of_a_campaign_that_follows_are_those_of_its_newest_run(project: P
         create_new_version=False,
     )
 
-    found = queries.campaign_links(project.pk, [campaign.public_id])
+    found = messages.campaign_links(project.pk, [campaign.public_id])
     template.delete()
 
-    assert found == queries.campaign_links(project.pk, [campaign.public_id]) == {campaign.public_id: ["https://shop.kr/1"]}
+    assert found == {campaign.public_id: [CampaignLink(0, "https://shop.kr/1")]}
+    assert messages.campaign_links(project.pk, [campaign.public_id]) == found
 
 
 def test_what_is_launched_is_the_template_that_was_reviewed(project: Project, segment: Segment) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
-from campaigns import queries
+from campaigns.clicks import messages
 from campaigns.models import Campaign, CampaignState, Run, RunExclusion, RunState, Treatment
 from campaigns.sending import freezing, worker
 from campaigns.services import launch, occurrences
@@ -16,6 +16,7 @@ from core.audience import Audience
 from endpoints.models import Endpoint
 from projects.models import Project
 from segments.models import SegmentVersion
+from segments.ports import CampaignLink
 from tests.campaigns.test_sending import NOW, Clock, RecordingTransport
 from tests.factories.campaigns import HTML, campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import index, make_members
@@ -177,11 +178,18 @@ def test_resuming_sets_each_treatment_to_its_own_next_time(shop: Project) -> Non
 
 
 @pytest.mark.django_db
-def test_links_of_a_test_of_messages_are_offered_to_no_filter_since_each_message_numbers_its_own(shop: Project) -> None:
+def test_links_of_a_test_of_messages_are_listed_by_treatment_since_each_message_numbers_its_own(shop: Project) -> None:
     segment = make_import_segment(project=shop, members=Audience(make_members(project=shop, count=2)))
     alone = make_campaign(project=shop, document=campaign_document(segment=segment))
     tested = make_campaign(project=shop, document=campaign_document(segment=segment) | {"AdditionalTreatments": THREE})
 
-    found = queries.campaign_links(shop.pk, [alone.public_id, tested.public_id])
+    found = messages.campaign_links(shop.pk, [alone.public_id, tested.public_id])
 
-    assert list(found) == [alone.public_id]
+    assert found == {
+        alone.public_id: [CampaignLink(0, "https://shop.example.com/sale")],
+        tested.public_id: [
+            CampaignLink(0, "https://shop.example.com/sale", 0, "Treatment A"),
+            CampaignLink(0, "https://shop.example.com/sale", 1, "짧은 제목"),
+            CampaignLink(0, "https://shop.example.com/sale", 2, "Treatment C"),
+        ],
+    }

@@ -43,7 +43,8 @@ PUBLIC = {
 # Pages that only read: a POST is answered as a GET is, and changes nothing. All others must refuse a viewer's POST.
 READS = {
     "campaigns:list-campaigns", "campaigns:show-campaign", "campaigns:preview-campaign", "campaigns:preview-html",
-    "campaigns:list-people", "campaigns:find-person", "campaigns:show-calendar", "messaging:list-mailbox", "messaging:show-mailbox-message",
+    "campaigns:list-people", "campaigns:find-person", "campaigns:show-clicks", "campaigns:show-clicks-mail",
+    "campaigns:show-calendar", "messaging:list-mailbox", "messaging:show-mailbox-message",
     "messaging:show-mailbox-html", "messaging:download-mailbox-message", "segments:list-imports", "segments:show-import",
     "segments:list-exports", "segments:show-export", "campaigns:count-segments",
     "segments:list-refused-lines", "segments:download-refused-lines", "segments:list-segments", "segments:show-segment",

@@ -137,7 +137,7 @@ def make_world(*, text: str = "가을") -> World:
     campaign = make_campaign(project=project, document=document, name=text[:128], state="COMPLETED", launched_at=NOW)
     run = Run.objects.create(
         project=project, campaign=campaign, occurrence_at=NOW, due_at=NOW, state="COMPLETED", completed_at=NOW, campaign_version=1,
-        targeted=1,
+        targeted=1, content={"Message": document["MessageConfiguration"]["EmailMessage"], "Pabal": document["Pabal"]}, message_key="k" * 32,
     )  # fmt: skip
     _outcomes(project, text)
     delivery = _out(project, text)

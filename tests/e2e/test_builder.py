@@ -178,6 +178,41 @@ def test_a_link_is_chosen_by_its_address_and_kept_by_its_number(browser: Browser
         shoot(page, path, "builder-link")
 
 
+def test_of_a_test_of_messages_a_link_is_kept_with_its_treatment(browser: Browser, live_server: Any) -> None:
+    owner = make_user()
+    project = make_project(owner=owner)
+    base = make_import_segment(project=project, members=Audience([1]))
+    content = campaign_document(segment=base)
+    message = content["MessageConfiguration"]["EmailMessage"]
+    message["HtmlBody"] = '<a href="https://shop.example.com/a">x</a>'
+    other = message | {"HtmlBody": '<a href="https://shop.example.com/b">x</a>'}
+    content["AdditionalTreatments"] = [
+        {"SizePercent": 50, "TreatmentName": "다른 메일", "MessageConfiguration": {"EmailMessage": other}}
+    ]
+    campaign = make_campaign(project=project, document=content, launched_at=clock.now())
+    behaviour = {"Action": "CLICKED", "CampaignId": campaign.public_id, "Link": 0, "Treatment": 1}
+    group = {"SourceSegments": [], "SourceType": "ANY", "Type": "ALL", "Dimensions": [{"Pabal": {"Behavior": [behaviour]}}]}
+    document = {"SegmentGroups": {"Include": "ALL", "Groups": [group]}}
+    segment = create_segment(project=project, actor=None, name="클릭한 사람", document=document, now=clock.now())
+    with watched_page(browser, live_server.url) as page:
+        session = logged_in(owner).cookies[settings.SESSION_COOKIE_NAME].value
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        page.goto("/")
+        speak(page, "en")
+        page.goto(reverse("segments:edit-segment", args=[project.public_id, segment.public_id]))
+        kept, link = page.locator('input[name="document"]'), page.locator(".link-choice")
+        expect(link.locator(".item")).to_have_text("다른 메일 · 0 · https://shop.example.com/b")
+        assert json.loads(kept.input_value()) == document
+        link.locator(".ts-control").click()
+        expect(page.locator(".ts-dropdown:visible [data-selectable]")).to_have_text(
+            ["Treatment A · 0 · https://shop.example.com/a", "다른 메일 · 0 · https://shop.example.com/b"]
+        )
+        page.locator(".ts-dropdown:visible [data-selectable]").first.click()
+        made = json.loads(kept.input_value())["SegmentGroups"]["Groups"][0]["Dimensions"][0]["Pabal"]["Behavior"][0]
+        assert made == behaviour | {"Treatment": 0}
+        expect(page.locator(".count-box")).to_contain_text("/a in the campaign “가을 세일”, treatment “Treatment A”")
+
+
 def test_one_types_faster_than_the_list_follows(browser: Browser, live_server: Any) -> None:
     owner = make_user()
     project = make_project(owner=owner)

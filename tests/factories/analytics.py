@@ -8,10 +8,11 @@ from typing import Any
 from django.db import transaction
 
 from analytics.events import EventRow
-from analytics.models import EventKind, EventStream
+from analytics.models import EventKind, EventStream, HitClass, SourceKind
 from analytics.services import event_streams
 from analytics.services.record import record_events
 from analytics.stream.horizon import settled_position
+from campaigns.models import Run
 from projects.models import Project
 
 AT = datetime.datetime(2026, 11, 24, 1, 30, tzinfo=datetime.UTC)
@@ -26,6 +27,22 @@ def write_events(
         record_events(events=rows)
     settle()
     return [row.id for row in rows]
+
+
+def write_hits(
+    *, run: Run, endpoint_ids: Sequence[int], kind: int = EventKind.EMAIL_CLICK, link: int | None = None,
+    hit_class: int = HitClass.PERSON, at: datetime.datetime = AT, data: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """What each of these endpoints did once with a run's mail."""
+    with transaction.atomic():
+        record_events(events=[
+            EventRow(
+                id=uuid.uuid4(), occurred_at=at, project_id=run.project_id, endpoint_id=one, kind=kind, hit_class=hit_class,
+                source_kind=SourceKind.CAMPAIGN, source_id=run.campaign_id, run_id=run.pk, treatment=run.treatment, link_number=link,
+                data=data,
+            )
+            for one in endpoint_ids
+        ])  # fmt: skip
 
 
 def settle() -> int:

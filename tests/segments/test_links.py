@@ -79,7 +79,7 @@ def test_the_builder_lists_the_links_of_the_projects_own_campaigns_only(project:
 
     found = client.get(url, {"campaign": campaign.public_id}).json()["links"]
 
-    assert found == [{"number": number, "address": address} for number, address in enumerate(LINKS)]
+    assert found == [{"number": number, "address": one, "treatment": None, "name": ""} for number, one in enumerate(LINKS)]
     for key in (foreign.public_id, "", "no such", "x" * 5000):
         assert client.get(url, {"campaign": key}).json() == {"links": []}
     sentence = wording.sentence(project=project, document=clicked(foreign, 0))

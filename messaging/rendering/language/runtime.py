@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from analytics.links import RunLinks
+
+class Links(Protocol):
+    """The addresses of one message: a run's (``analytics.links.RunLinks``), or stand-ins for them."""
+
+    def open_url(self, endpoint_id: int) -> str: ...
+
+    def click_url(self, endpoint_id: int, link_number: int, target: str) -> str: ...
+
+    def click_of(self, endpoint_id: int, tail: bytes) -> str:
+        """Of a link whose target everybody shares: ``tail`` is its ``analytics.links.click_tail``."""
+        ...
+
+    def unsubscribe_url(self, endpoint_id: int) -> str: ...
 
 
 class Recipient:
@@ -15,7 +27,7 @@ class Recipient:
     __slots__ = ("document", "endpoint_id", "index", "is_last", "links", "now", "this", "unsubscribe")
 
     def __init__(
-        self, *, document: dict[str, Any], links: RunLinks | None, endpoint_id: int, unsubscribe: str, now: datetime.datetime
+        self, *, document: dict[str, Any], links: Links | None, endpoint_id: int, unsubscribe: str, now: datetime.datetime
     ) -> None:
         self.document = document
         self.links = links

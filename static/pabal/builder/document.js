@@ -73,7 +73,8 @@ function readNumber(kind, name, test) {
 }
 
 function readBehaviour(one) {
-  return { kind: "Messages", name: "Messages", operator: one.Action, values: [one.CampaignId ?? "", one.Link ?? "", one.Days ?? ""] };
+  const link = one.Treatment === undefined ? (one.Link ?? "") : `${one.Treatment}:${one.Link}`;
+  return { kind: "Messages", name: "Messages", operator: one.Action, values: [one.CampaignId ?? "", link, one.Days ?? ""] };
 }
 
 function readEvent({ Event, AtLeast = 1, Days = "", Attributes = {}, Metrics = {} }) {
@@ -136,7 +137,11 @@ function writeSet(path, test) {
 function writeBehaviour(action, [campaign, link, days]) {
   const one = { Action: action };
   if (campaign) one.CampaignId = campaign;
-  if (campaign && action === "CLICKED" && link !== "") one.Link = Number(link);
+  if (campaign && action === "CLICKED" && link !== "") {
+    const [number, treatment] = String(link).split(":").reverse();
+    one.Link = Number(number);
+    if (treatment !== undefined) one.Treatment = Number(treatment);
+  }
   if (days !== "") one.Days = Number(days);
   return { Pabal: { Behavior: [one] } };
 }

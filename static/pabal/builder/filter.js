@@ -176,18 +176,21 @@ export class Filter {
     return this.labelled(input, text);
   }
 
-  // The link that was clicked, by its address; what is kept is its number. Gives back what to call with the campaign.
+  // The link that was clicked, by its address; what is kept is its number, after that of the treatment where each has links of its own.
+  // Gives back what to call with the campaign.
   fillLink(given) {
     const select = element("select", { "data-value": "", "aria-label": this.words.link });
     const box = element("div", { class: "link-choice me-2 mb-1" });
     box.append(element("span", { class: "form-hint" }, this.words.link), select);
     this.values.append(box);
-    const words = (one) => (one.address ? `${one.number} · ${one.address}` : `${this.words.linkNumber} ${one.number}`);
+    const number = (one) => one.key.split(":").pop();
+    const words = (one) => [one.name, number(one), one.address].filter(Boolean).join(" · ");
+    const shown = (one) => (one.address ? words(one) : `${this.words.linkNumber} ${number(one)}`);
     const list = picker(select, {
-      allowEmptyOption: true, valueField: "number", searchField: ["number", "address"], maxOptions: 500, placeholder: this.words.anyLink,
+      allowEmptyOption: true, valueField: "key", searchField: ["key", "name", "address"], maxOptions: 500, placeholder: this.words.anyLink,
       plugins: ["clear_button"], sortField: [{ field: "order" }],
-      options: given === "" ? [] : [{ number: given, order: Number(given) }], items: given === "" ? [] : [given],
-      render: { option: (one, escape) => `<div>${escape(words(one))}</div>`, item: (one, escape) => `<div>${escape(words(one))}</div>` },
+      options: given === "" ? [] : [{ key: given, order: -1 }], items: given === "" ? [] : [given],
+      render: { option: (one, escape) => `<div>${escape(shown(one))}</div>`, item: (one, escape) => `<div>${escape(shown(one))}</div>` },
       onChange: () => this.builder.changed(),
     });
     let asked = null;
@@ -202,9 +205,9 @@ export class Filter {
         .then(({ links }) => {
           if (asked !== campaign || !box.isConnected) return; // another one was chosen meanwhile
           for (const one of Object.keys(list.options)) if (one !== kept) list.removeOption(one, true);
-          for (const one of links) {
-            const made = { ...one, number: String(one.number), order: one.number };
-            if (made.number === kept) list.updateOption(kept, made);
+          for (const [order, one] of links.entries()) {
+            const made = { ...one, key: one.treatment === null ? String(one.number) : `${one.treatment}:${one.number}`, order };
+            if (made.key === kept) list.updateOption(kept, made);
             else list.addOption(made);
           }
           list.refreshOptions(list.isFocused);

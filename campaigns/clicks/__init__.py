@@ -1,0 +1,1 @@
+"""Which link of which message was clicked."""
