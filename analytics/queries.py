@@ -51,19 +51,30 @@ class EventLine:
     data: dict[str, Any]
 
 
-def run_counts(*, project_id: int, run_ids: Sequence[int]) -> dict[int, RunCounts]:
+# Of these it is told by whom they were made; all else counts whoever did it.
+_HITS = (EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK)
+_UNIQUE = (*_HITS, EventKind.EMAIL_UNSUBSCRIBE)  # of these people are counted
+
+
+def of_classes(classes: Iterable[int]) -> Q:
+    """Opens and clicks of these classes, and everything that is neither."""
+    return Q(hit_class__in=[int(one) for one in classes]) | ~Q(kind__in=_HITS)
+
+
+def run_counts(*, project_id: int, run_ids: Sequence[int], classes: Collection[int] = COUNTED) -> dict[int, RunCounts]:
     """The counts of each of these runs (all zero where nothing happened). Two queries."""
     totals: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     rows = (
-        Counter.objects.filter(project_id=project_id, run_id__in=run_ids, hit_class__in=(HitClass.NONE, *COUNTED))
+        Counter.objects.filter(of_classes(classes), project_id=project_id, run_id__in=run_ids)
         .values_list("run_id", "kind")
         .annotate(sum=Sum("total"))
     )
     for run_id, kind, total in rows:
         totals[run_id][kind] += total
     unique: dict[int, dict[int, Audience]] = defaultdict(lambda: defaultdict(Audience))
-    for reach_row in _reach_rows(project_id, run_ids, COUNTED):
-        unique[reach_row.run_id][reach_row.kind] |= reach_row.members
+    sets = Reach.objects.filter(of_classes(classes), project_id=project_id, run_id__in=run_ids, link_number=-1, kind__in=_UNIQUE)
+    for run_id, kind, members in sets.values_list("run_id", "kind", "members"):
+        unique[run_id][kind] |= cast(Audience, members)
     return {run_id: _counts(totals[run_id], unique[run_id]) for run_id in run_ids}
 
 
@@ -76,18 +87,30 @@ class SourceCounts:
     clicked: dict[int, int]
 
 
-def campaign_counts(*, project_id: int, campaign_id: int) -> SourceCounts:
+def campaign_counts(*, project_id: int, campaign_id: int, classes: Collection[int] = COUNTED) -> SourceCounts:
     """The counts of a campaign with any number of runs, which are not named. Two queries. Unique ones are added up over the runs."""
-    mine = Q(project_id=project_id, source_kind=SourceKind.CAMPAIGN, source_id=campaign_id)
-    counted = Counter.objects.filter(mine, hit_class__in=(HitClass.NONE, *COUNTED))
-    totals: dict[int, int] = defaultdict(int) | dict(counted.values_list("kind").annotate(sum=Sum("total")))
-    members: dict[tuple[int, int], Audience] = defaultdict(Audience)
-    rows = Reach.objects.filter(mine, hit_class__in=COUNTED, link_number=-1).values_list("kind", "run_id", "members")
-    for kind, run_id, some in rows.iterator(chunk_size=2_000):
-        members[kind, run_id] |= cast(Audience, some)
-    unique: dict[int, dict[int, int]] = defaultdict(dict)
-    for (kind, run_id), everybody in members.items():
-        unique[kind][run_id] = len(everybody)
+    return counts_of_campaigns(project_id=project_id, campaign_ids=[campaign_id], classes=classes)[campaign_id]
+
+
+def counts_of_campaigns(
+    *, project_id: int, campaign_ids: Collection[int], classes: Collection[int] = COUNTED
+) -> dict[int, SourceCounts]:
+    """The same of several. Two queries."""
+    theirs = of_classes(classes) & Q(project_id=project_id, source_kind=SourceKind.CAMPAIGN, source_id__in=list(campaign_ids))
+    totals: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for source_id, kind, total in Counter.objects.filter(theirs).values_list("source_id", "kind").annotate(sum=Sum("total")):
+        totals[source_id][kind] = total
+    members: dict[tuple[int, int, int], list[Audience]] = defaultdict(list)
+    rows = Reach.objects.filter(theirs, link_number=-1, kind__in=_UNIQUE).values_list("source_id", "kind", "run_id", "members")
+    for source_id, kind, run_id, some in rows.iterator(chunk_size=2_000):
+        members[source_id, kind, run_id].append(cast(Audience, some))
+    unique: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    for (source_id, kind, run_id), sets in members.items():
+        unique[source_id, kind][run_id] = len(Audience.union(sets))
+    return {one: _of_source(totals[one], {kind: unique[one, kind] for kind in _UNIQUE}) for one in campaign_ids}
+
+
+def _of_source(totals: dict[int, int], unique: dict[EventKind, dict[int, int]]) -> SourceCounts:
     opened, clicked = unique[EventKind.EMAIL_OPEN], unique[EventKind.EMAIL_CLICK]
     total = replace(
         _counts(totals, defaultdict(Audience)),
@@ -107,11 +130,9 @@ class LinkCounts:
     unsubscribed: int
 
 
-def link_counts(
-    *, project_id: int, campaign_id: int, run_ids: Collection[int], classes: Iterable[HitClass] = COUNTED
-) -> LinkCounts:
+def link_counts(*, project_id: int, campaign_id: int, run_ids: Collection[int], classes: Collection[int] = COUNTED) -> LinkCounts:
     """The clicks in these runs of a campaign, somebody who clicked in several of them once. Two queries."""
-    mine = Q(project_id=project_id, source_kind=SourceKind.CAMPAIGN, source_id=campaign_id, hit_class__in=list(classes))
+    mine = of_classes(classes) & Q(project_id=project_id, source_kind=SourceKind.CAMPAIGN, source_id=campaign_id)
     wanted = set(run_ids)
     clicks: dict[int, int] = defaultdict(int)
     counted = Counter.objects.filter(mine, kind=EventKind.EMAIL_CLICK).values_list("link_number", "run_id")
@@ -147,11 +168,10 @@ def _counts(total: dict[int, int], unique: dict[int, Audience]) -> RunCounts:
 
 
 def reach(
-    *, project_id: int, run_ids: Sequence[int], kind: EventKind, link_number: int = -1, classes: Iterable[HitClass] = COUNTED
+    *, project_id: int, run_ids: Sequence[int], kind: EventKind, link_number: int = -1, classes: Collection[int] = COUNTED
 ) -> Audience:
     """The endpoints that did it, or had it done to them, in any of these runs (link −1: any link). One statement."""
-    narrow = Q(project_id=project_id, run_id__in=run_ids, kind=kind, link_number=link_number)
-    return _united(narrow & Q(hit_class__in=[HitClass.NONE, *classes]))
+    return _united(of_classes(classes) & Q(project_id=project_id, run_id__in=run_ids, kind=kind, link_number=link_number))
 
 
 def did(
@@ -234,12 +254,6 @@ def known_outcomes(
         project_id__in=list(project_ids), endpoint_id__in=list(endpoint_ids), run_id__in=list(run_ids), kind__in=_ENDS
     )
     return {(run_id or 0, endpoint_id, kind) for run_id, endpoint_id, kind in rows.values_list("run_id", "endpoint_id", "kind")}
-
-
-def _reach_rows(project_id: int, run_ids: Sequence[int], classes: Iterable[HitClass], link_number: int = -1) -> Any:
-    return Reach.objects.filter(
-        project_id=project_id, run_id__in=run_ids, hit_class__in=list(classes), link_number=link_number
-    ).only("run_id", "kind", "members")
 
 
 def endpoint_events(*, project_id: int, endpoint_id: int, limit: int = 100) -> list[EventLine]:

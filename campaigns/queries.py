@@ -32,6 +32,7 @@ from campaigns.models import (
     SliceOutcome,
     SliceRefusal,
 )
+from campaigns.numbers import mail_numbers
 from core.audience import Audience
 from endpoints.queries import endpoint_rows
 from messaging.delivery import refusals
@@ -314,23 +315,22 @@ def _tiles(
 
 def _mail_tiles(outcomes: dict[str, int], counts: Sequence[analytics_queries.RunCounts]) -> list[Tile]:
     """Delivered first, then what people did."""
-    sent = outcomes[Outcome.SUCCESS]
-    tried, bounced = sum(count.sent for count in counts), sum(count.bounces for count in counts)
-    delivered = min(max(0, tried - bounced), sent)
-    complained = sum(count.complaints for count in counts)
-    opened, clicked = sum(c.unique_opens for c in counts), sum(c.unique_clicks for c in counts)
-    unsubscribed = sum(c.unique_unsubscribes for c in counts)
+    mail = mail_numbers(sent=outcomes[Outcome.SUCCESS], counts=counts)
     by_delivered = _("%(what)s ÷ delivered")
+
+    def of_delivered(what: str, label: str, value: int, who: str) -> Tile:
+        return Tile(what, label, value, _rate(value, mail.delivered), by_delivered % {"what": who})
+
     return [
-        Tile("outcome-SUCCESS", _("Delivered"), delivered, _rate(delivered, sent), _("delivered ÷ sent; a later bounce corrects it")),
-        Tile("opened", _("Opened"), opened, _rate(opened, delivered), by_delivered % {"what": _("people who opened")}),
-        Tile("clicked", _("Clicked"), clicked, _rate(clicked, delivered), by_delivered % {"what": _("people who clicked")}),
         Tile(
-            "unsubscribed", _("Unsubscribed"), unsubscribed, _rate(unsubscribed, delivered),
-            by_delivered % {"what": _("people who unsubscribed")},
+            "outcome-SUCCESS", _("Delivered"), mail.delivered, _rate(mail.delivered, mail.sent),
+            _("delivered ÷ sent; a later bounce corrects it"),
         ),
-        Tile("bounced", _("Bounced"), bounced, _rate(bounced, tried), _("bounced ÷ (sent + refused)")),
-        Tile("complained", _("Complaints"), complained, _rate(complained, delivered), by_delivered % {"what": _("complaints")}),
+        of_delivered("opened", _("Opened"), mail.opened, _("people who opened")),
+        of_delivered("clicked", _("Clicked"), mail.clicked, _("people who clicked")),
+        of_delivered("unsubscribed", _("Unsubscribed"), mail.unsubscribed, _("people who unsubscribed")),
+        Tile("bounced", _("Bounced"), mail.bounced, _rate(mail.bounced, mail.tried), _("bounced ÷ (sent + refused)")),
+        of_delivered("complained", _("Complaints"), mail.complained, _("complaints")),
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from console import views
+from console.comparison import views as comparison
 from console.reports import views as reports
 from console.sql import remote
 from console.sql import views as sql
@@ -16,6 +17,7 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/", statistics.show_statistics, name="show-statistics"),
     path("p/<str:project_id>/statistics/usage/", statistics.show_usage, name="show-usage"),
     path("p/<str:project_id>/statistics/events/", statistics.show_events, name="show-events"),
+    path("p/<str:project_id>/statistics/campaigns/", comparison.compare_campaigns, name="compare-campaigns"),
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
     path("p/<str:project_id>/statistics/report/", reports.show_report, name="show-report"),

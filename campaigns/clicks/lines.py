@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from analytics import queries as analytics_queries
-from analytics.models import HitClass
 from campaigns.clicks import messages
 from campaigns.clicks.messages import SentMessage
 from campaigns.models import Campaign
@@ -44,7 +43,7 @@ class Clicks:
 
 
 def clicks_of(
-    *, campaign: Campaign, message: SentMessage, links: Sequence[str], classes: Collection[HitClass] = analytics_queries.COUNTED
+    *, campaign: Campaign, message: SentMessage, links: Sequence[str], classes: Collection[int] = analytics_queries.COUNTED
 ) -> Clicks:
     """``links``: the targets as written, by their numbers. Three queries."""
     run_ids = messages.run_ids(campaign=campaign, message=message)

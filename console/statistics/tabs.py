@@ -11,7 +11,8 @@ from projects.models import Project
 def statistics_tabs(project: Project) -> list[tuple[str, str, str]]:
     """(name, label, address) of each."""
     pages = [
-        ("messages", _("Messages"), "show-statistics"), ("usage", _("Usage"), "show-usage"), ("events", _("Events"), "show-events"),
+        ("messages", _("Messages"), "show-statistics"), ("comparison", _("Comparison"), "compare-campaigns"),
+        ("usage", _("Usage"), "show-usage"), ("events", _("Events"), "show-events"),
         ("funnel", _("Funnel"), "show-funnel"), ("report", _("Weekly report"), "show-report"),
     ]  # fmt: skip
     return [(name, label, reverse(f"console:{page}", args=[project.public_id])) for name, label, page in pages]

@@ -1,0 +1,1 @@
+"""Chosen campaigns side by side."""
