@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _
 from analytics.kpis import measures
 from analytics.kpis.declarations import KPIS, Grain, Kpi, Scope
 from analytics.kpis.measures import COUNTED, Events, Measure, Messages, Part, Ratio, Sms, Unique
-from analytics.models import Counter, Reach, ReachAddition, SendCounter, SmsCounter
+from analytics.models import Counter, SendCounter, SmsCounter
 from analytics.ports import public_ids
-from core.audience import Audience
+from analytics.reach_sets import sets_by
 from core.errors import Refusal
 
 DEFAULT_DAYS = 31
@@ -59,14 +59,10 @@ class _Asked:
     @property
     def hours(self) -> Q:
         first = self.start.replace(minute=0, second=0, microsecond=0)
-        return self._whose & Q(hour__gte=first, hour__lte=self.end)
+        return self.whose & Q(hour__gte=first, hour__lte=self.end)
 
     @property
-    def days(self) -> Q:
-        return self._whose & Q(day__gte=self.start.date(), day__lte=self.end.date())
-
-    @property
-    def _whose(self) -> Q:
+    def whose(self) -> Q:
         narrow = Q(project_id=self.project_id, source_kind__in=self.kpi.sources)
         return narrow if self.source_id is None else narrow & Q(source_id=self.source_id)
 
@@ -138,21 +134,11 @@ def _distinct(asked: _Asked, part: Unique) -> dict[Group, float]:
     """By the group, and within it by run where the measure asks for that."""
     by = {Grain.NONE: None, Grain.DATE: "day"}.get(asked.kpi.grain, _BY.get(asked.kpi.grain))
     names = [name for name in (by, "run_id" if part.by_run else None) if name]
-    narrow = asked.days & Q(kind__in=part.kinds, hit_class__in=COUNTED, link_number=-1)
-    sets: dict[tuple[Any, ...], list[Audience]] = defaultdict(list)
-    for row in _sets(narrow, names):
-        sets[row[:-1]].append(row[-1])
+    narrow = asked.whose & Q(kind__in=part.kinds, hit_class__in=COUNTED, link_number=-1)
     found: dict[Group, float] = defaultdict(int)
-    for key, some in sets.items():
-        found[key[0] if by else None] += len(Audience.union(some))
+    for key, members in sets_by(narrow, names, first=asked.start.date(), last=asked.end.date()).items():
+        found[key[0] if by else None] += len(members)
     return found
-
-
-def _sets(narrow: Q, names: list[str]) -> Iterable[tuple[Any, ...]]:
-    """One statement over the sets and what waits to be folded into them."""
-    kept = Reach.objects.filter(narrow).values_list(*names, "members")
-    waiting = ReachAddition.objects.filter(narrow).values_list(*names, "members")
-    return kept.union(waiting, all=True)
 
 
 def _named(asked: _Asked, groups: list[Group]) -> dict[Group, str | None]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q
 
 from analytics.kpis.measures import COUNTED
-from analytics.models import EventKind, Reach, ReachAddition
+from analytics.models import EventKind
+from analytics.reach_sets import daily_sets
 from core.audience import Audience
 
 MONTH = 30  # days of “monthly”
@@ -74,14 +74,11 @@ def retention(*, project_id: int, last: datetime.date, weeks: int = 8) -> list[C
 
 
 def _daily(project_id: int, first: datetime.date, last: datetime.date) -> dict[datetime.date, Audience]:
-    narrow = _DONE & Q(project_id=project_id, hit_class__in=COUNTED, link_number=-1, day__gte=first, day__lte=last)
-    kept = Reach.objects.filter(narrow).values_list("day", "members")
-    waiting = ReachAddition.objects.filter(narrow).values_list("day", "members")
-    found: dict[datetime.date, list[Audience]] = defaultdict(list)
-    rows: Iterable[tuple[datetime.date, Any]] = kept.union(waiting, all=True)
-    for day, members in rows:
-        found[day].append(members)
-    return {day: Audience.union(some) for day, some in found.items()}
+    narrow = _DONE & Q(project_id=project_id, hit_class__in=COUNTED, link_number=-1)
+    found: dict[datetime.date, Audience] = {}
+    for (day,), members in daily_sets(narrow, first=first, last=last).items():
+        found[day] = members
+    return found
 
 
 def _windows(sets: Sequence[Audience], length: int) -> list[Audience]:
