@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django.db.models import Q, Sum
 
+from analytics.event_names import names_of
 from analytics.models import Counter, Event, EventKind, HitClass, Reach, ReachAddition, SourceKind
 from core.audience import Audience
 from core.sql import id_set
@@ -259,10 +260,11 @@ def known_outcomes(
 def endpoint_events(*, project_id: int, endpoint_id: int, limit: int = 100) -> list[EventLine]:
     """The newest events of an endpoint, newest first."""
     events = Event.objects.filter(project_id=project_id, endpoint_id=endpoint_id).order_by("-occurred_at", "-id")[:limit]
+    names = names_of(project_id=project_id)
     return [
         EventLine(
             at=event.occurred_at,
-            event_type=EventKind(event.kind).label,
+            event_type=names.get(event.kind, ""),
             run_id=event.run_id,
             hit_class=HitClass(event.hit_class).label,
             data=event.data or {},
@@ -273,11 +275,12 @@ def endpoint_events(*, project_id: int, endpoint_id: int, limit: int = 100) -> l
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One event of a person, with the campaign that caused it."""
+    """One event of a person, with the campaign that caused it. ``event_type`` is the name of its kind."""
 
     at: datetime.datetime
     endpoint_id: int
-    kind: EventKind
+    kind: int
+    event_type: str
     hit_class: HitClass
     campaign_id: int | None
     data: dict[str, Any]
@@ -297,12 +300,14 @@ def timeline(
         events = events.filter(occurred_at__lte=at).exclude(Q(occurred_at=at) & Q(id__gte=event_id))
     rows = list(events[: limit + 1])
     more = f"{rows[limit - 1].occurred_at.isoformat()}|{rows[limit - 1].id.hex}" if len(rows) > limit else ""
-    return [_timeline_event(row) for row in rows[:limit]], more
+    names = names_of(project_id=project_id)
+    return [_timeline_event(row, names) for row in rows[:limit]], more
 
 
-def _timeline_event(row: Event) -> TimelineEvent:
+def _timeline_event(row: Event, names: Mapping[int, str]) -> TimelineEvent:
     return TimelineEvent(
-        at=row.occurred_at, endpoint_id=row.endpoint_id, kind=EventKind(row.kind), hit_class=HitClass(row.hit_class),
+        at=row.occurred_at, endpoint_id=row.endpoint_id, kind=row.kind, event_type=names.get(row.kind, ""),
+        hit_class=HitClass(row.hit_class),
         campaign_id=row.source_id if row.source_kind == SourceKind.CAMPAIGN else None, data=row.data or {},
     )  # fmt: skip
 

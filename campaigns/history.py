@@ -46,8 +46,9 @@ def history(*, project: Project, endpoints: dict[int, str], before: str = "", li
     )
     lines = [
         HistoryLine(
-            at=event.at, label=wording.event(event.kind), note=wording.event_note(event.kind, event.hit_class, event.data),
-            address=endpoints[event.endpoint_id], campaign=_own(project, campaigns.get(event.campaign_id or 0)),
+            at=event.at, label=wording.event(event.kind, event.event_type),
+            note=wording.event_note(event.kind, event.hit_class, event.data), address=endpoints[event.endpoint_id],
+            campaign=_own(project, campaigns.get(event.campaign_id or 0)),
         )
         for event in events
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from messaging.delivery.refusals import LABELS, RefusalClass
 from projects import zones
 
 _SHOWN = 5  # values of a condition that a sentence names
+_NOTED = 4  # attributes and metrics of an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +188,9 @@ def _program_trouble(campaign: Campaign, runs: Sequence[Run]) -> str:
     return ""
 
 
-def event(kind: EventKind) -> str:
-    """What an event says, in a word or two."""
-    return {
+def event(kind: int, event_type: str) -> str:
+    """What an event says, in a word or two; of a project's own types their name."""
+    words: dict[int, str] = {
         EventKind.CAMPAIGN_SEND: _("Campaign message"),
         EventKind.EMAIL_SEND: _("Sent"),
         EventKind.EMAIL_DELIVERED: _("Delivered"),
@@ -201,10 +202,16 @@ def event(kind: EventKind) -> str:
         EventKind.EMAIL_CLICK: _("Clicked"),
         EventKind.EMAIL_UNSUBSCRIBE: _("Unsubscribed"),
         EventKind.EMAIL_RENDERING_FAILURE: _("Could not be rendered"),
-    }[kind]
+        EventKind.SESSION_START: _("A session began"),
+        EventKind.SESSION_STOP: _("A session ended"),
+        EventKind.USERAUTH_SIGN_IN: _("Signed in"),
+        EventKind.USERAUTH_SIGN_UP: _("Signed up"),
+        EventKind.MONETIZATION_PURCHASE: _("Bought something"),
+    }
+    return words.get(kind, event_type)
 
 
-def event_note(kind: EventKind, hit_class: HitClass, data: dict[str, Any]) -> str:
+def event_note(kind: int, hit_class: HitClass, data: dict[str, Any]) -> str:
     """What more is known of an event: how the attempt ended, what the mail server said, which link, made by whom."""
     parts = []
     status = data.get("status")
@@ -213,6 +220,8 @@ def event_note(kind: EventKind, hit_class: HitClass, data: dict[str, Any]) -> st
     if data.get("class") in RefusalClass.__members__:
         parts.append(str(LABELS[RefusalClass(data["class"])]))
     parts += [str(data[name]) for name in ("reply", "diagnostic_code", "reason", "link") if data.get(name)]
+    told = {**data.get("attributes", {}), **data.get("metrics", {})}
+    parts += [f"{name}: {value}" for name, value in list(told.items())[:_NOTED]]
     if hit_class == HitClass.PROXY:
         parts.append(_("by a mail provider's proxy"))
     elif hit_class == HitClass.SCANNER:

@@ -1,43 +1,30 @@
 """Where hits, and the events of apps and web pages, wait until they are written: a Redis stream, or a synced spool file when Redis is away.
 
-A hit's event id and time are made here. A write to Redis that timed out may have arrived all the same; the hit is then spooled
-as well, and counts once, because both carry the same id.
+A hit's event id and time are made here, so one that is in the stream and in the spool counts once.
 """
 
 from __future__ import annotations
 
 import datetime
-import logging
-import os
 import re
-import threading
-import time
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
-import redis
-from django.conf import settings
 
 from analytics.events import EventRow
 from analytics.hits.classify import hit_class
-from analytics.hits.gathering import Gatherer
+from analytics.hits.waiting import Waiting
 from analytics.links import SignedHit
 from analytics.models import FIRST_CUSTOM_KIND, EventKind, HitClass, SourceKind
 
 STREAM = "pabal:hits"
+HITS = Waiting(stream=STREAM, folder="hits")
 _TEXT_LIMIT = 300  # characters of a user agent that are kept
-_REDIS_SECONDS = 0.1  # a redirect waits no longer for Redis
-_PAUSE_SECONDS = 2.0  # after a failure Redis is left alone for so long, so that an outage costs one wait, not one each
 
 _DIGITS = re.compile(r"[0-9a-f]{32}").fullmatch
 _KINDS = {int(kind): kind for kind in EventKind}
-_log = logging.getLogger(__name__)
-_lock = threading.Lock()
-_gatherers: dict[str, Gatherer] = {}
-_closed_until = 0.0
 
 
 def put_hit(*, kind: EventKind, token: SignedHit, now: datetime.datetime, user_agent: str, ip: str, method: str = "GET") -> None:
@@ -102,44 +89,4 @@ def put_events(events: Sequence[EventRow]) -> None:
 
     Returns when they are safe: acknowledged by Redis or synced to the spool. Raises ``OSError`` when both refuse them.
     """
-    global _closed_until
-    lines = [encode(event) for event in events]
-    if time.monotonic() >= _closed_until:
-        try:
-            _gatherer().append(lines)
-        except redis.RedisError:
-            _closed_until = time.monotonic() + _PAUSE_SECONDS
-            _log.warning("Redis does not take hits; they go to the spool")
-        else:
-            return
-    _spool(b"\n".join(lines))
-
-
-def spool_folder() -> Path:
-    return Path(settings.VAR_DIR) / "spool" / "hits"
-
-
-def _gatherer() -> Gatherer:
-    with _lock:
-        found = _gatherers.get(settings.REDIS_URL)
-        if found is None:
-            found = _gatherers[settings.REDIS_URL] = Gatherer(url=settings.REDIS_URL, stream=STREAM, seconds=_REDIS_SECONDS)
-        return found
-
-
-def _spool(lines: bytes) -> None:
-    """One file for what comes together, complete before it gets its name: a reader never sees half of one, and no lock is needed."""
-    folder = spool_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{time.time_ns()}-{os.getpid()}-{threading.get_ident()}"
-    unfinished = folder / f".{name}"
-    with unfinished.open("wb") as out:
-        out.write(lines + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.rename(folder / f"{name}.jsonl")
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    HITS.put([encode(event) for event in events])

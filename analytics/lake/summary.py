@@ -10,9 +10,9 @@ from pathlib import Path
 
 from django.db.models import Count, Max, Min, Sum
 
+from analytics.event_names import names_of
 from analytics.lake import files
 from analytics.lake.store import store
-from analytics.services.event_types import names_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.db.models import Count
 
+from analytics.event_names import names_of
 from analytics.lake import files
 from analytics.lake.files import Place
 from analytics.lake.schema import SCHEMA
 from analytics.lake.store import Store, store
 from analytics.models import LakeFile, LakePosition
-from analytics.services.event_types import names_of
 from projects.models import Project
 
 SMALL_BYTES = 32 << 20  # a file that is larger stays as it is

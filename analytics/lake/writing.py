@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
+from analytics.event_names import names_of
 from analytics.lake import files
 from analytics.lake.files import Place
 from analytics.lake.rows import tables_of
 from analytics.lake.store import Store, store
 from analytics.models import LakeFile, LakePosition
-from analytics.services.event_types import names_of
 from analytics.stream.horizon import settled_position
 from analytics.stream.reading import StoredEvent, everyones_events_after
 from projects.models import Project

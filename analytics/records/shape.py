@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection
 
+from analytics.event_names import names_of
 from analytics.models import EventKind, HitClass, SourceKind
 from analytics.ports import EndpointFacts, RunFacts, endpoint_facts, run_facts
-from analytics.services.event_types import names_of
 from analytics.stream.reading import StoredEvent
 from core.sql import bigint_array
 from projects.models import Installation, Project

@@ -11,23 +11,22 @@ from analytics.models import FIRST_CUSTOM_KIND, EventKind, EventType
 LIMIT = 1_500  # of a project (reference, section 8.4)
 _LOCK = 0x7061_6263
 _KNOWN = {str(kind.label): int(kind) for kind in EventKind}
-_NAMES = {int(kind): str(kind.label) for kind in EventKind}
 
 
-def kinds_of(*, project_id: int, names: Collection[str]) -> dict[str, int]:
-    """The number of each name; new ones get theirs. A name that has no room any more (``LIMIT``) is absent."""
+def kinds_of(*, project_id: int, names: Collection[str], limit: int = LIMIT) -> dict[str, int]:
+    """The number of each name; new ones get theirs, up to ``limit`` of the project. A name that has no room any more is absent."""
     found = {name: _KNOWN[name] for name in names if name in _KNOWN}
     own = {name for name in names if name not in _KNOWN}
     if not own:
         return found
     found |= _stored(project_id, own)
-    if new := sorted(own - found.keys()):
+    if (new := sorted(own - found.keys())) and limit:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, project_id % (1 << 31)])
             found |= _stored(project_id, own)
             taken = EventType.objects.filter(project_id=project_id).count()
-            new = [name for name in new if name not in found][: max(LIMIT - taken, 0)]
+            new = [name for name in new if name not in found][: max(limit - taken, 0)]
             made = [
                 EventType(project_id=project_id, name=name, number=FIRST_CUSTOM_KIND + taken + place)
                 for place, name in enumerate(new)
@@ -45,8 +44,3 @@ def _stored(project_id: int, names: Collection[str]) -> dict[str, int]:
 def known_kind(*, project_id: int, name: str) -> int | None:
     """The number of a name, if the project has it."""
     return _KNOWN.get(name) or _stored(project_id, [name]).get(name)
-
-
-def names_of(*, project_id: int) -> dict[int, str]:
-    """The name of each number that the project's events can have."""
-    return _NAMES | dict(EventType.objects.filter(project_id=project_id).values_list("number", "name"))

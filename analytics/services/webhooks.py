@@ -18,8 +18,8 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from analytics.event_names import names_of
 from analytics.models import Webhook, WebhookDelivery
-from analytics.services.event_types import names_of
 from analytics.stream.horizon import settled_position
 from analytics.webhooks.message import Message, body_of, post
 from core import outbound, secretbox, standard_webhooks

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from analytics.event_names import names_of
 from analytics.forms import WebhookForm
 from analytics.models import Webhook, WebhookDelivery
 from analytics.services import webhooks
-from analytics.services.event_types import names_of
 from analytics.webhooks import log
 from core import clock
 from core.errors import Refusal

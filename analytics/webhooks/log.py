@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
+from analytics.event_names import names_of
 from analytics.models import Webhook, WebhookDelivery
-from analytics.services.event_types import names_of
 
 PAGE = 50
 

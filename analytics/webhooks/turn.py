@@ -17,9 +17,9 @@ from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from analytics.event_names import names_of
 from analytics.models import Webhook, WebhookDelivery
 from analytics.services import webhooks
-from analytics.services.event_types import names_of
 from analytics.stream.horizon import settled_position
 from analytics.stream.reading import events_after
 from analytics.webhooks.message import Answer, Message, messages, post

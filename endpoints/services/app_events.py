@@ -1,7 +1,7 @@
 """Events of apps and web pages, as Pinpoint's PutEvents takes them (reference, section 8.4): endpoints are updated, events queued.
 
 An event is answered when it is safe. It counts once however often it is sent, told by its endpoint, its id and its time, which are the
-client's. So it happened when the client says it did, unless that is a month back or in the future.
+client's. So it happened when the client says it did, unless that is a month back or in the future: then when it came first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 from analytics import ports
 from analytics.events import EventRow
 from analytics.hits import queue
-from analytics.models import EventKind, SourceKind
+from analytics.models import EventKind, HitClass, SourceKind
 from analytics.services.event_types import LIMIT, kinds_of
 from core.errors import Refusal
+from endpoints.arrivals import Told, instants
 from endpoints.models import ChannelType, Endpoint, OptOutEntry
 from endpoints.services.update import Accepted, update_endpoints
 from endpoints.writing.refusals import ItemRefused
@@ -31,7 +32,6 @@ EVENTS_LIMIT = 100  # of one request
 NAME_LIMIT = 50  # characters of a type, or of an attribute's or metric's name
 VALUE_LIMIT = 200  # characters of an attribute's value
 NAMES_LIMIT = 40  # attributes and metrics of one event
-_OLDEST = datetime.timedelta(days=30)
 _NAMESPACE = uuid.UUID("5f0d3b8e-7a57-5a0c-9d5e-6f1a1c8b7d21")
 _APP = ("AppPackageName", "AppTitle", "AppVersionCode", "AppVersionName", "SdkName", "ClientSdkVersion")
 # Of these families only what an app can know is taken from one; the rest is what this installation itself did.
@@ -61,6 +61,18 @@ class Answer:
     events: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An event that was checked: whose, under which id, of which kind, and when it came."""
+
+    endpoint_pk: int
+    event_id: str
+    event: Mapping[str, Any]
+    kind: int
+    arrived_at: datetime.datetime
+    hit_class: int = HitClass.NONE
+
+
 def put_events(*, project: Project, batch: Mapping[str, Mapping[str, Any]], now: datetime.datetime) -> dict[str, Answer]:
     """``batch``: the client's endpoint ids to ``{"Endpoint": …, "Events": {id: …}}``; an answer for each.
 
@@ -80,7 +92,7 @@ def put_events(*, project: Project, batch: Mapping[str, Mapping[str, Any]], now:
                 answers[endpoint_id].events[event_id] = _("Its endpoint was not accepted.")
                 continue
             try:
-                _check(event)
+                check_event(event)
             except EventRefused as refused:
                 answers[endpoint_id].events[event_id] = refused.message
             else:
@@ -88,15 +100,15 @@ def put_events(*, project: Project, batch: Mapping[str, Mapping[str, Any]], now:
                 taken.append((endpoint_id, event_id, event))
     kinds = kinds_of(project_id=project.pk, names={event["EventType"] for _endpoint, _id, event in taken})
     sources = _sources(project, (event for _endpoint, _id, event in taken))
-    rows: list[EventRow] = []
+    given: list[Given] = []
     for endpoint_id, event_id, event in taken:
         kind = kinds.get(event["EventType"])
         if kind is None:
             answers[endpoint_id].events[event_id] = _("The project has %(limit)s types of events already.") % {"limit": LIMIT}
         else:
-            rows.append(_row(project, pks[endpoint_id], event_id, event, kind, sources, now))
-    if rows:
-        queue.put_events(rows)
+            given.append(Given(pks[endpoint_id], event_id, event, kind, now))
+    if given:
+        queue.put_events(event_rows(project=project, given=given, sources=sources))
     return answers
 
 
@@ -136,7 +148,7 @@ def _document(endpoint_id: str, said: Mapping[str, Any], is_known: bool) -> dict
     return document
 
 
-def _check(event: Mapping[str, Any]) -> None:
+def check_event(event: Mapping[str, Any]) -> None:
     """Raises ``EventRefused``."""
     name = event.get("EventType")
     if not isinstance(name, str) or not name.strip():
@@ -192,30 +204,31 @@ def _sources(project: Project, events: Iterable[Mapping[str, Any]]) -> dict[str,
     return found
 
 
-def _row(
-    project: Project,
-    endpoint_pk: int,
-    event_id: str,
-    event: Mapping[str, Any],
-    kind: int,
-    sources: Mapping[str, ports.RunSource],
-    now: datetime.datetime,
-) -> EventRow:
-    said = _instant(event["Timestamp"])
-    assert said is not None  # it is checked
-    at = said if now - _OLDEST < said <= now else now
-    attributes = _map(event, "Attributes")
+def event_rows(*, project: Project, given: Sequence[Given], sources: Mapping[str, ports.RunSource]) -> list[EventRow]:
+    """The rows of events that were checked."""
+    ids = [uuid.uuid5(_NAMESPACE, f"{one.endpoint_pk}:{one.event_id}") for one in given]
+    times = instants({
+        event_id: Told(_instant(one.event["Timestamp"]) or one.arrived_at, one.arrived_at)
+        for event_id, one in zip(ids, given, strict=True)
+    })  # fmt: skip
+    return [
+        EventRow(
+            id=event_id, occurred_at=times[event_id], project_id=project.pk, endpoint_id=one.endpoint_pk, kind=one.kind,
+            hit_class=one.hit_class, data=_data(one.event, one.arrived_at), **_whose(one, sources),
+        )
+        for event_id, one in zip(ids, given, strict=True)
+    ]  # fmt: skip
+
+
+def _whose(one: Given, sources: Mapping[str, ports.RunSource]) -> dict[str, Any]:
+    attributes = _map(one.event, "Attributes")
     activity = str(attributes.get("campaign_activity_id") or attributes.get("journey_activity_id") or "")
-    source = sources.get(activity) if kind in _OF_APPS else None
-    whose: dict[str, Any] = {"source_kind": SourceKind.DIRECT}
-    if source is not None:
-        whose = {
-            "source_kind": source.source_kind, "source_id": source.source_id, "run_id": source.run_id, "treatment": source.treatment,
-        }  # fmt: skip
-    return EventRow(
-        id=uuid.uuid5(_NAMESPACE, f"{endpoint_pk}:{event_id}"), occurred_at=at, project_id=project.pk, endpoint_id=endpoint_pk,
-        kind=kind, data=_data(event, now), **whose,
-    )  # fmt: skip
+    source = sources.get(activity) if one.kind in _OF_APPS else None
+    if source is None:
+        return {"source_kind": SourceKind.DIRECT}
+    return {
+        "source_kind": source.source_kind, "source_id": source.source_id, "run_id": source.run_id, "treatment": source.treatment,
+    }  # fmt: skip
 
 
 def _data(event: Mapping[str, Any], now: datetime.datetime) -> dict[str, Any]:

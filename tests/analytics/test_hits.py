@@ -104,21 +104,21 @@ def test_hits_made_while_redis_is_away_are_spooled_and_counted_once(clean_redis:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert ask(path)[0] == "200 OK"
     settings.REDIS_URL = there
-    queue._closed_until = 0.0
-    assert len(list(queue.spool_folder().glob("*.jsonl"))) == 1
+    queue.HITS.try_again()
+    assert len(list(queue.HITS.spool_folder().glob("*.jsonl"))) == 1
 
     drain.drain_hits()
     drain.drain_hits()
 
     assert queries.run_counts(project_id=1, run_ids=[3])[3].opens == 1
-    assert not list(queue.spool_folder().glob("*.jsonl"))
+    assert not list(queue.HITS.spool_folder().glob("*.jsonl"))
 
 
 def test_a_hit_in_both_the_stream_and_the_spool_counts_once(clean_redis: Any) -> None:
     token = read_token(run_links(context=CONTEXT).open_url(9).rpartition("/")[2])
     hit = queue.hit_event(kind=EventKind.EMAIL_OPEN, token=token, now=AT, user_agent=PERSON, ip="127.0.0.1", method="GET")
     queue.put_events([hit])
-    queue._spool(queue.encode(hit))
+    queue.HITS.spool(queue.encode(hit))
 
     drain.drain_hits()
 
@@ -128,7 +128,7 @@ def test_a_hit_in_both_the_stream_and_the_spool_counts_once(clean_redis: Any) ->
 def test_a_crash_before_the_stream_is_trimmed_counts_nothing_twice(clean_redis: Any) -> None:
     ask(run_links(context=CONTEXT).open_url(9).removeprefix("http://127.0.0.1:8000"))
     with transaction.atomic():
-        drain._take_batch()  # committed, and then killed before XTRIM
+        drain.CONSUMER.take_batch()  # committed, and then killed before XTRIM
     assert clean_redis.xlen(queue.STREAM) == 1
 
     drain.drain_hits()

@@ -145,11 +145,22 @@ def test_a_clock_that_is_far_off_is_not_believed(project: Project, said: str) ->
     assert Event.objects.get().occurred_at == NOW
 
 
+@pytest.mark.parametrize("seconds", [5, 90_000])
+def test_an_event_of_a_clock_that_is_ahead_counts_once_however_often_it_is_sent(project: Project, seconds: int) -> None:
+    ahead = NOW + datetime.timedelta(seconds=seconds)
+    for came in (NOW, NOW + datetime.timedelta(seconds=2), ahead + datetime.timedelta(minutes=1)):
+        told = {"phone-1": {"Endpoint": {}, "Events": {"e": event(Timestamp=ahead.isoformat())}}}
+        put_events(project=project, batch=told, now=came)
+        drain.drain_hits()
+
+    assert Event.objects.get().occurred_at == NOW
+
+
 def test_events_survive_a_redis_that_is_away(project: Project, settings: Any) -> None:
     there, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
     answer = put(project, {str(number): event() for number in range(5)})
     settings.REDIS_URL = there
-    queue._closed_until = 0.0
+    queue.HITS.try_again()
 
     assert set(answer.events.values()) == {""}
     drain.drain_hits()
