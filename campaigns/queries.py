@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
+from analytics.event_names import names_of
 from analytics.models import FIRST_CUSTOM_KIND, EventKind
-from analytics.services.event_types import names_of
-from campaigns import channels, treatments
+from campaigns import channels, template_use, treatments
 from campaigns.clicks import messages
 from campaigns.funnel import Funnel, funnel
 from campaigns.models import (

@@ -177,6 +177,9 @@ SQL_MEMORY_BYTES = env.int("SQL_MEMORY_BYTES", default=512 << 20)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
 ENDPOINTS_PER_USER = env.int("ENDPOINTS_PER_USER", default=15)
 ATTRIBUTE_NAMES_LIMIT = env.int("ATTRIBUTE_NAMES_LIMIT", default=250)
+WEB_REQUESTS_PER_ADDRESS = env.int("WEB_REQUESTS_PER_ADDRESS", default=300)  # in ten seconds; larger ones count for several
+WEB_REQUESTS_PER_KEY = env.int("WEB_REQUESTS_PER_KEY", default=20_000)  # in ten seconds
+WEB_VISITORS_PER_DAY = env.int("WEB_VISITORS_PER_DAY", default=200_000)  # new ones of a public key, by days of UTC
 
 # -- mail -------------------------------------------------------------------------------------------------------------
 # Campaigns of live projects and the console's own mails (invitations, password links) go through EMAIL_URL; campaigns of
@@ -225,6 +228,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.mail_*": {"queue": "exports"},
     "campaigns.freeze_*": {"queue": "sends"},
     "analytics.drain_*": {"queue": "events"},
+    "endpoints.drain_*": {"queue": "events"},
     "analytics.tick_lake*": {"queue": "exports"},  # it takes longer than the other ticks may wait
     "analytics.carry_*": {"queue": "streams"},
     "*.tick_*": {"queue": "ticks"},
@@ -266,6 +270,7 @@ CELERY_BEAT_SCHEDULE = {
     "segments.tick_undo": {"task": "segments.tick_undo", "schedule": 15.0, "options": {"expires": 10}},
     "segments.tick_schedules": {"task": "segments.tick_schedules", "schedule": 5.0, "options": {"expires": 5}},
     "analytics.drain_hits": {"task": "analytics.drain_hits", "schedule": 1.0, "options": {"expires": 5}},
+    "endpoints.drain_batches": {"task": "endpoints.drain_batches", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_streams": {"task": "analytics.tick_streams", "schedule": 1.0, "options": {"expires": 5}},
     "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
     "analytics.tick_lake": {"task": "analytics.tick_lake", "schedule": 60.0, "options": {"expires": 50}},
@@ -290,7 +295,8 @@ for _entry in CELERY_BEAT_SCHEDULE.values():
 _SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60  # seconds
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 X_FRAME_OPTIONS = "SAMEORIGIN"

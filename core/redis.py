@@ -21,6 +21,16 @@ def client() -> redis.Redis:
     return _client(settings.REDIS_URL)
 
 
+def quick_client() -> redis.Redis:
+    """A client for what is better left than waited for."""
+    return _quick_client(settings.REDIS_URL)
+
+
+@functools.cache
+def _quick_client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_connect_timeout=0.1, socket_timeout=0.2)
+
+
 @functools.cache
 def _script(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -117,6 +117,7 @@ class OptOutEntry(models.Model):
         CONSOLE = "CONSOLE", _("Console")
         API = "API", _("API")
         COMPLAINT = "COMPLAINT", _("Spam report")
+        WEB_PAGE = "WEB_PAGE", _("Web page")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="opt_out_entries")

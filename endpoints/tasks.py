@@ -6,7 +6,7 @@ from celery import shared_task
 
 from core import clock
 from endpoints.facets import folding, rebuilding
-from endpoints.services import erasing, removing_attributes
+from endpoints.services import collecting, erasing, removing_attributes
 
 _EXPIRES_SECONDS = 25  # of a message that the tick would repeat
 
@@ -46,3 +46,9 @@ def tick_rebuilds() -> None:
     """Rebuilds whose process is gone."""
     for project_id in rebuilding.left_behind():
         rebuild_facets.apply_async((project_id,), expires=_EXPIRES_SECONDS)
+
+
+@shared_task(name="endpoints.drain_batches")
+def drain_batches() -> None:
+    """What web pages sent."""
+    collecting.drain_batches()

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from endpoints.views import attributes, editing, people
+from endpoints.views import attributes, editing, people, web_pages
 
 app_name = "endpoints"
 _ALL = "p/<str:project_id>/people/"
 _ONE = "p/<str:project_id>/people/<int:endpoint_id>/"
+_PAGES = "p/<str:project_id>/settings/web-pages/"
 urlpatterns = [
+    path(_PAGES, web_pages.show_web_pages, name="show-web-pages"),
+    path(_PAGES + "seen/", web_pages.list_seen, name="list-seen"),
+    path(_PAGES + "keys/new/", web_pages.create_key, name="create-key"),
+    path(_PAGES + "keys/<int:public_key_id>/", web_pages.edit_key, name="edit-key"),
+    path(_PAGES + "keys/<int:public_key_id>/revoke/", web_pages.revoke_key, name="revoke-key"),
     path(_ALL, people.list_people, name="list-people"),
     path(_ALL + "erasures/", editing.list_erasures, name="list-erasures"),
     path(_ALL + "attributes/", attributes.list_attributes, name="list-attributes"),

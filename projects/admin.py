@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from core import clock
 from core.operators import OperatorAdmin
 from projects import queries
-from projects.models import AuditEntry, Installation, Invitation, Member, Project, SendingSettings, User
-from projects.services import installation, members, projects
+from projects.models import AuditEntry, Installation, Invitation, Member, Project, PublicKey, SendingSettings, User
+from projects.services import installation, members, projects, public_keys
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -139,3 +139,18 @@ class SendingSettingsAdmin(OperatorAdmin):
     list_display = ("project", "updated_at")
     list_select_related = ("project",)
     search_fields = ("project__name", "=project__public_id")
+
+
+@admin.register(PublicKey)
+class PublicKeyAdmin(OperatorAdmin):
+    list_display = ("name", "project", "token", "created_at", "used_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("project",)
+    search_fields = ("=token", "name", "project__name")
+    exclude = ("sealed_secret",)
+    actions = ("revoke",)
+
+    @admin.action(description=_("Revoke"))
+    def revoke(self, request: HttpRequest, rows: QuerySet[PublicKey]) -> None:
+        actor = _actor(request)
+        self.carry_out(request, rows, lambda row: public_keys.revoke_key(key=row, actor=actor, now=clock.now()))

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.urls import reverse
 from django.utils.translation import gettext_noop as _
 
-from projects.models import Member, Project, User
+from projects.models import Member, Project, PublicKey, User
 from projects.ports import Thing
 
 SENTENCES = {
@@ -25,6 +25,9 @@ SENTENCES = {
     "member.role_changed": _("%(who)s gave the member %(what)s another role: %(role)s."),
     "member.removed": _("%(who)s removed the member %(what)s."),
     "invitation.withdrawn": _("%(who)s withdrew the invitation of %(email)s."),
+    "public_key.made": _("%(who)s made the public key %(what)s."),
+    "public_key.changed": _("%(who)s changed the public key %(what)s."),
+    "public_key.revoked": _("%(who)s revoked the public key %(what)s."),
     "installation.restored": _("The installation was restored from a backup of %(since)s."),
     "installation.sending_paused": _("%(who)s paused all sending of the installation."),
     "installation.sending_resumed": _("%(who)s resumed the sending of the installation."),
@@ -39,4 +42,7 @@ def things(project: Project, label: str, ids: Collection[str]) -> dict[str, Thin
         there = set(Member.objects.filter(project=project, user_id__in=ids).values_list("user_id", flat=True))
         people = User.objects.filter(pk__in=ids)
         return {str(person.pk): Thing(str(person), members if person.pk in there else "") for person in people}
+    if label == "projects.publickey":
+        rows = PublicKey.objects.filter(project=project, pk__in=ids).values_list("pk", "name")
+        return {str(pk): Thing(name, reverse("endpoints:show-web-pages", args=[project.public_id])) for pk, name in rows}
     return {}

@@ -173,6 +173,32 @@ class Invitation(models.Model):
         return f"{self.email} → {self.project}"
 
 
+class PublicKey(models.Model):
+    """What a project's web pages and apps send events with. No secret: whoever looks at a page reads it.
+
+    ``sealed_secret`` is one: with it the project's own server signs who a visitor is.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="public_keys")
+    token = models.CharField(max_length=40, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=64)
+    origins = models.JSONField(default=list)  # "https://shop.example.com", "https://*.example.com"
+    needs_consent = models.BooleanField(default=False)  # pages store and send nothing before the visitor agreed
+    trusts_pages = models.BooleanField(default=False)  # a page may say who a visitor is without a signature
+    takes_new_names = models.BooleanField(default=True)  # of types of events, and of attributes
+    sealed_secret = models.TextField(editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True, blank=True)  # to the minute
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "id"], name="public_key_by_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AuditEntry(models.Model):
     """Who did what, when. Written in the transaction of the deed, never changed."""
 

@@ -42,6 +42,7 @@ KINDS = {
     "attributes": gettext_lazy("Attributes"),
     "event_stream": gettext_lazy("Event stream"),
     "webhook": gettext_lazy("Webhooks"),
+    "public_key": gettext_lazy("Public keys"),
 }
 _WHAT = "\0"  # stands where the thing goes; no text holds it
 

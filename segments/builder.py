@@ -10,8 +10,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from analytics.event_names import names_of
 from analytics.models import EventKind
-from analytics.services.event_types import names_of
 from endpoints import catalogue
 from endpoints.models import AttributeKind
 from projects import zones

@@ -34,6 +34,7 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     from django.core.cache import cache
 
     from analytics import signing_keys
+    from projects.services import known_keys
 
     settings.VAR_DIR = tmp_path
     settings.SEND_COME_BACK_SECONDS = 0  # the database writes a checkpoint when it likes
@@ -49,6 +50,7 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
         },
     }
     signing_keys.forget()
+    known_keys.forget()
     cache.clear()
 
 

@@ -11,6 +11,7 @@ from analytics.hits import queue
 from analytics.links import BadToken, SignedHit, read_token
 from analytics.models import EventKind
 from core import clock
+from core.callers import caller_address
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def _keep(environ: Environ, kind: EventKind, hit: SignedHit) -> None:
             token=hit,
             now=clock.now(),
             user_agent=environ.get("HTTP_USER_AGENT", ""),
-            ip=environ.get("REMOTE_ADDR", ""),
+            ip=caller_address(environ),
             method=environ["REQUEST_METHOD"],
         )
     except OSError:

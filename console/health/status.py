@@ -19,11 +19,13 @@ from django_celery_beat.models import PeriodicTask
 from redis import RedisError
 
 from analytics.hits import queue as hits
+from analytics.hits.waiting import Waiting
 from analytics.models import EventStream, Webhook
 from campaigns.models import Campaign, CampaignState, Run, RunState, Slice
 from console.health import pulse, wording
 from console.models import Invariant, InvariantCheck
 from core.redis import client
+from endpoints.collecting.batch import BATCHES
 from endpoints.models import AttributeRemoval, ErasureRequest, FacetDelta
 from messaging.models import BounceMailbox, OutcomeNotice
 from messaging.services import notices as outcome_notices
@@ -229,15 +231,11 @@ def _leases_of(name: str, rows: QuerySet[Any], now: datetime.datetime) -> LeaseL
 
 
 def backlogs(*, now: datetime.datetime) -> list[QueueLine]:
-    """What is safe, and not yet where it belongs. Four queries, two questions to Redis."""
+    """What is safe, and not yet where it belongs. Four queries, four questions to Redis."""
     facets = FacetDelta.objects.aggregate(total=Count("pk"), oldest=Min("created_at"))
     lines = [_waits(_("Facets to be folded"), facets["total"], facets["oldest"], now)]
-    try:
-        first = cast("list[tuple[bytes, Any]]", client().xrange(hits.STREAM, count=1))
-        oldest = _instant(int(first[0][0].split(b"-")[0]) / 1000) if first else None
-        lines.append(_waits(_("Opens and clicks in Redis"), client().xlen(hits.STREAM), oldest, now))
-    except RedisError:
-        lines.append(QueueLine(_("Opens and clicks in Redis"), wording.Level.BAD, _("Redis does not answer."), None, None))
+    streams = {_("Opens and clicks in Redis"): hits.HITS, _("What web pages sent, in Redis"): BATCHES}
+    lines += [_streamed(name, waiting, now) for name, waiting in streams.items()]
     notices = OutcomeNotice.objects.aggregate(total=Count("pk"), oldest=Min("received_at"))
     lines.append(_waits(_("What relays told"), notices["total"], notices["oldest"], now))
     lines += [
@@ -245,8 +243,9 @@ def backlogs(*, now: datetime.datetime) -> list[QueueLine]:
         _fails(_("Webhooks that take nothing"), Webhook.objects.filter(state=Webhook.State.RUNNING), now),
     ]
     folders = {
-        _("Opens and clicks in the spool"): hits.spool_folder(), _("Opt-outs in the spool"): unsubscribe.spool_folder(),
+        _("Opens and clicks in the spool"): hits.HITS.spool_folder(), _("Opt-outs in the spool"): unsubscribe.spool_folder(),
         _("What relays told, in the spool"): outcome_notices.spool_folder(),
+        _("What web pages sent, in the spool"): BATCHES.spool_folder(),
     }  # fmt: skip
     return lines + [_spooled(name, folder, now) for name, folder in folders.items()]
 
@@ -260,6 +259,15 @@ def _fails(name: str, rows: QuerySet[Any], now: datetime.datetime) -> QueueLine:
     delivered = failing.aggregate(oldest=Min("delivered_at"))["oldest"]
     age = wording.duration((now - delivered).total_seconds()) if delivered else "–"
     return QueueLine(name, wording.Level.NOTE, _("The last one was taken %(age)s ago.") % {"age": age}, total, delivered)
+
+
+def _streamed(name: str, waiting: Waiting, now: datetime.datetime) -> QueueLine:
+    try:
+        first = cast("list[tuple[bytes, Any]]", client().xrange(waiting.stream, count=1))
+        oldest = _instant(int(first[0][0].split(b"-")[0]) / 1000) if first else None
+        return _waits(name, int(client().xlen(waiting.stream)), oldest, now)  # type: ignore[arg-type]  # the client is no async one
+    except RedisError:
+        return QueueLine(name, wording.Level.BAD, _("Redis does not answer."), None, None)
 
 
 def _spooled(name: str, folder: Path, now: datetime.datetime) -> QueueLine:

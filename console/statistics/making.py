@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from analytics.services.event_types import names_of
+from analytics.event_names import names_of
 from analytics.statistics.funnel import Reached, funnel
 from console.statistics.forms import FunnelForm
 from core.audience import Audience

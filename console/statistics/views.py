@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from analytics.event_names import names_of
 from analytics.models import EventKind
-from analytics.services.event_types import names_of
 from analytics.statistics import activity, daily
 from analytics.statistics.daily import Days
 from console.statistics import making, pictures

@@ -191,7 +191,7 @@ class _Known:
         self.keys.setdefault((item.channel, rules.address_key(item.address, item.channel)), key)
 
     def seat(self, key: str, item: Item) -> str:
-        """Give the endpoint a place among its user's; returns the key of a push endpoint that had to make room, or ''.
+        """Give the endpoint a place among its user's; returns the key of an endpoint that had to make room, or ''.
 
         Raises ``ItemRefused`` when the user has as many as he may and none of them can go (reference, section 2).
         """
@@ -199,12 +199,8 @@ class _Known:
         if before == item.user_id:
             return ""
         seats = self._seats.setdefault(item.user_id, {})
-        aside = ""
-        if key not in seats and len(seats) >= settings.ENDPOINTS_PER_USER:
-            pushes = sorted((effective, one) for one, (effective, channel) in seats.items() if channel in rules.STALE_CHANNELS)
-            if item.channel not in rules.STALE_CHANNELS or not pushes:
-                raise ItemRefused("user_full", "User.UserId", value=item.user_id[:100], limit=settings.ENDPOINTS_PER_USER)
-            aside = pushes[0][1]
+        aside = "" if key in seats else self._stepping_aside(key, item, seats)
+        if aside:
             del seats[aside]
             self._user_of.pop(aside, None)
         if before:
@@ -212,6 +208,19 @@ class _Known:
         seats[key] = (self._now, item.channel)
         self._user_of[key] = item.user_id
         return aside
+
+    @staticmethod
+    def _stepping_aside(key: str, item: Item, seats: Mapping[str, tuple[datetime.datetime, str]]) -> str:
+        """The stalest push token, or visitor of web pages, of a user who has as many as he may; '' while there is room."""
+        visitors = {one for one in seats if one.startswith(rules.VISITOR_PREFIX)}
+        if key.startswith(rules.VISITOR_PREFIX):
+            return min(visitors, key=lambda one: (seats[one][0], one)) if len(visitors) >= rules.VISITORS_PER_USER else ""
+        if len(seats) - len(visitors) < settings.ENDPOINTS_PER_USER:
+            return ""
+        pushes = sorted((effective, one) for one, (effective, channel) in seats.items() if channel in rules.STALE_CHANNELS)
+        if item.channel not in rules.STALE_CHANNELS or not pushes:
+            raise ItemRefused("user_full", "User.UserId", value=item.user_id[:100], limit=settings.ENDPOINTS_PER_USER)
+        return pushes[0][1]
 
 
 def _find(item: Item, folded: Folded, known: _Known) -> None:

@@ -42,6 +42,15 @@ SENTENCES: dict[str, Any] = {
     "names_full": _("The project would have more attribute names than it may; %(limit)s is the limit."),
     "endpoint_unknown": _("There is no such endpoint, and this import registers none."),
     "erased": _("The line was erased with its person."),
+    "not_of_pages": _(
+        "A web page may not say “%(member)s” of an endpoint; Attributes, Metrics, Demographic and Location it may."
+    ),
+    "user_missing": _("“Identity” needs a UserId."),
+    "signature_missing": _("The project takes users with a signature of its own server only."),
+    "signature_wrong": _("The signature is not that of this user (and e-mail address) by the key's secret."),
+    "signature_for_more": _(
+        "User attributes and an e-mail address are taken with a signature only; the user is taken without them."
+    ),
     "key_missing": _("The line has neither Id nor Address nor User.UserId."),
 }
 

@@ -26,6 +26,9 @@ STALE_CHANNELS = frozenset(
         ChannelType.APNS_VOIP_SANDBOX, ChannelType.BAIDU,
     }
 )  # fmt: skip
+# Visitors of web pages (endpoints.collecting): they take none of a user's seats, and the oldest steps aside when he has many.
+VISITOR_PREFIX = "web-"
+VISITORS_PER_USER = 10
 
 _EMAIL = re.compile(
     r"(?=.{3,254}\Z)(?=[^@]{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"

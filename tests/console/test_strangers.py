@@ -57,7 +57,7 @@ READS = {
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
     "console:show-sql",
     "analytics:show-event-stream",
-    "analytics:list-webhooks", "analytics:show-webhook",
+    "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
 
 

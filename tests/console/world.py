@@ -27,7 +27,7 @@ from messaging.models import (
     SenderDomain,
     Suppression,
 )
-from projects.models import Invitation, Member, Project, Role, User
+from projects.models import Invitation, Member, Project, PublicKey, Role, User
 from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, ScheduledImport, Segment
 from segments.services import connections, segments
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
@@ -69,6 +69,7 @@ class World:
     query: SavedQuery
     remote: RemoteQuery
     delivery: WebhookDelivery
+    public_key: PublicKey
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -95,6 +96,7 @@ class World:
             "remote_id": self.remote.pk,
             "delivery_id": self.delivery.pk,
             "webhook_id": self.delivery.webhook_id,
+            "public_key_id": self.public_key.pk,
         }
 
 
@@ -154,7 +156,10 @@ def make_world(*, text: str = "가을") -> World:
             project=project, email="new@example.com", role=Role.VIEWER, token_hash=f"h{project.pk}", invited_by=owner,
             expires_at=datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC),
         ), endpoint_id=endpoint.pk, template=_template(project, text),
-        delivery=delivery,
+        delivery=delivery, public_key=PublicKey.objects.create(
+            project=project, token=f"pk_{project.pk:032x}", name=text[:64], origins=["https://shop.example.com"],
+            sealed_secret=secretbox.seal("sk_x"), created_by=owner,
+        ),
         image=MessageImage.objects.create(
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import itertools
 
-from projects.models import Member, Project, Role, User
+from core import clock
+from projects.models import Member, Project, PublicKey, Role, User
+from projects.services import known_keys, public_keys
 
 _number = itertools.count(1)
 
@@ -22,3 +24,10 @@ def make_member(*, project: Project, role: Role = Role.MARKETER, user: User | No
     user = user or make_user()
     Member.objects.create(project=project, user=user, role=role)
     return user
+
+
+def make_public_key(*, project: Project, origins: tuple[str, ...] = ("https://shop.example.com",), **chosen: bool) -> PublicKey:
+    values = public_keys.KeyValues(name=f"Key {next(_number)}", origins=origins, **chosen)
+    key = public_keys.make_key(project=project, actor=project.created_by, values=values, now=clock.now())
+    known_keys.forget()  # a test's transaction may not be committed
+    return key
