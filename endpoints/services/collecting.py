@@ -10,7 +10,6 @@ import collections
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -96,14 +95,6 @@ def _noting(project_id: int, seen: Sequence[notes.Seen]) -> Callable[[], None]:
     return lambda: notes.note_seen(project_id=project_id, seen=seen)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An endpoint of the project as far as it matters here."""
-
-    pk: int
-    user_id: str
-
-
 class _Pages:
     """One project's batches, in the order in which they came."""
 
@@ -111,8 +102,9 @@ class _Pages:
         self._project, self._batches = project, batches
         self._now = batches[-1].arrived_at
         found = Endpoint.objects.filter(project=project, endpoint_key__in={batch.endpoint_id for batch in batches})
-        rows = found.values_list("endpoint_key", "pk", "user__user_id")
-        self._known = {key: _Place(pk, user_id or "") for key, pk, user_id in rows}
+        self._known = dict(found.values_list("endpoint_key", "pk"))
+        self._named = set(self._known)  # for which there is a document, or that are stored
+        self._visitors: dict[str, set[str]] = {}  # by UserId
         self._names = _Names(project, batches)
         self._addressed: set[str] = set()  # e-mail addresses that got an endpoint
         self._unknown_left = self._room_for_visitors()
@@ -120,7 +112,7 @@ class _Pages:
     def written(self) -> list[EventRow]:
         """The rows of their events; the endpoints are written."""
         documents = [document for batch in self._taken() for document in self._documents(batch)]
-        pks = {key: place.pk for key, place in self._known.items() if place.pk}
+        pks = dict(self._known)
         if documents:
             answers = update_endpoints(
                 project=self._project, items=documents, source=OptOutEntry.Source.WEB_PAGE, now=self._now
@@ -166,8 +158,8 @@ class _Pages:
     def _documents(self, batch: Batch) -> Iterable[dict[str, Any]]:
         """EndpointRequest documents: the visitor's own, and the user's apart from it, so that one refused takes the other along no more."""
         said = self._names.allowed(batch, batch.endpoint)
-        if batch.endpoint_id not in self._known:
-            self._known[batch.endpoint_id] = _Place(0, "")
+        if batch.endpoint_id not in self._named:
+            self._named.add(batch.endpoint_id)
             address = {"ChannelType": str(ChannelType.IN_APP), "Address": batch.endpoint_id}
             yield {"Id": batch.endpoint_id, **address, **said}
         elif said:
@@ -198,14 +190,21 @@ class _Pages:
 
     def _may_be(self, batch: Batch, visitor: Visitor) -> bool:
         """A signed visitor is who he is. Of unsigned ones a user has a few: more than that, and one who made them up is at work."""
-        if visitor.is_signed or self._known[batch.endpoint_id].user_id == visitor.user_id:
-            return True
-        of_user = Endpoint.objects.filter(project=self._project, user__user_id=visitor.user_id)
-        total = of_user.filter(endpoint_key__startswith=rules.VISITOR_PREFIX).count()
-        if total < rules.VISITORS_PER_USER:
+        his = self._visitors_of(visitor.user_id)
+        if visitor.is_signed or batch.endpoint_id in his or len(his) < rules.VISITORS_PER_USER:
+            his.add(batch.endpoint_id)
             return True
         notes.note_refused(key_id=batch.key_id, code="UserFull", detail="", now=self._now)
         return False
+
+    def _visitors_of(self, user_id: str) -> set[str]:
+        """The Ids of the user's visitors, those of this batch too."""
+        if user_id not in self._visitors:
+            rows = Endpoint.objects.filter(
+                project=self._project, user__user_id=user_id, endpoint_key__startswith=rules.VISITOR_PREFIX
+            )
+            self._visitors[user_id] = set(rows.values_list("endpoint_key", flat=True))
+        return self._visitors[user_id]
 
     # -- events --------------------------------------------------------------------------------------------------------
 
