@@ -7,6 +7,7 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console.checks import secrets_are_set
+        from console.dashboards import audited as of_dashboards
         from console.reports import audited as report_sentences
         from console.services import erasing
         from console.sql import audited
@@ -16,7 +17,10 @@ class ConsoleConfig(AppConfig):
         ports.register_eraser("console.SavedQuery", erasing.erase_saved)
         ports.register_eraser("console.QueryRun", erasing.erase_runs)
         ports.register_eraser("console.RemoteQuery", erasing.erase_remote)
-        project_ports.audit_sentences.register("console", lambda: audited.SENTENCES | report_sentences.SENTENCES)
-        project_ports.audit_things.register("console", audited.things)
+        ports.register_eraser("console.KeptAnswer", erasing.erase_answers)
+        project_ports.audit_sentences.register(
+            "console", lambda: audited.SENTENCES | report_sentences.SENTENCES | of_dashboards.SENTENCES
+        )
+        project_ports.audit_things.register("console", lambda *asked: audited.things(*asked) | of_dashboards.things(*asked))
         register(secrets_are_set, Tags.security)
         import console.celery  # noqa: F401  (the web process must know the broker before a service calls .delay())

@@ -52,6 +52,7 @@ class SavedQuery(models.Model):
     name = models.CharField(max_length=100)
     sql = models.TextField()
     parameters = models.JSONField(default=dict)  # name → the value that it had when it was saved
+    chart = models.JSONField(default=dict)  # what is drawn of its answer: console.sql.charting
     saved_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     saved_at = models.DateTimeField()
 
@@ -79,6 +80,73 @@ class QueryRun(models.Model):
 
     def __str__(self) -> str:
         return self.sql[:80]
+
+
+class KeptAnswer(models.Model):
+    """The newest answer to a query with its values, for pictures and dashboards. Deleted at any time: it is asked again."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=64)  # a hash of the query and its values
+    body = models.BinaryField()  # columns and the first rows: console.services.keeping
+    refusal = models.JSONField(default=dict)  # why there is no answer: {"code", "params", "detail"}
+    seconds = models.FloatField(default=0.0)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "key"], name="kept_answer_once")]
+        indexes = [models.Index(fields=["made_at"], name="kept_answer_by_age")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Dashboard(models.Model):
+    """Saved queries as pictures on one page."""
+
+    class Refresh(models.IntegerChoices):
+        """Seconds after which numbers are old."""
+
+        BY_HAND = 0, _("only when somebody asks")
+        QUARTER = 15 * 60, _("every 15 minutes")
+        HOUR = 60 * 60, _("every hour")
+        SIX_HOURS = 6 * 60 * 60, _("every 6 hours")
+        DAY = 24 * 60 * 60, _("every day")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=100)
+    refresh_seconds = models.IntegerField(choices=Refresh.choices, default=Refresh.HOUR)
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="dashboard_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(refresh_seconds__in=[0, 900, 3600, 21600, 86400]), name="dashboard_refresh_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DashboardTile(models.Model):
+    """A saved query's picture on a dashboard."""
+
+    dashboard = models.ForeignKey(Dashboard, models.CASCADE, related_name="tiles", db_index=False)
+    query = models.ForeignKey(SavedQuery, models.CASCADE, related_name="tiles")
+    place = models.IntegerField()
+    is_wide = models.BooleanField(default=False)
+    asked_at = models.DateTimeField(null=True, blank=True)  # somebody wants new numbers
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dashboard", "query"], name="dashboard_tile_once")]
+        indexes = [
+            models.Index(fields=["asked_at"], condition=models.Q(asked_at__isnull=False), name="dashboard_tile_asked"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dashboard_id} {self.query_id}"
 
 
 class ReportSchedule(models.Model):

@@ -36,6 +36,7 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
         (_("Campaigns"), "campaigns:list-campaigns"),
         (_("Calendar"), "campaigns:show-calendar"),
         (_("Statistics"), "console:show-statistics"),
+        (_("Dashboards"), "console:list-dashboards"),
         (_("Templates"), "messaging:list-templates"),
         (_("SQL"), "console:show-sql"),
         (_("Senders"), "messaging:list-senders"),

@@ -6,6 +6,7 @@ from django.urls import path
 
 from console import views
 from console.comparison import views as comparison
+from console.dashboards import views as dashboards
 from console.reports import views as reports
 from console.sql import remote
 from console.sql import views as sql
@@ -30,8 +31,21 @@ urlpatterns = [
     path("p/<str:project_id>/sql/athena/", remote.run_in_athena, name="run-in-athena"),
     path("p/<str:project_id>/sql/athena/<int:remote_id>/", remote.show_remote_query, name="show-remote-query"),
     path("p/<str:project_id>/sql/athena/<int:remote_id>/cancel/", remote.cancel_remote_query, name="cancel-remote-query"),
+    path("p/<str:project_id>/sql/chart/", sql.chart_sql, name="chart-sql"),
+    path("p/<str:project_id>/sql/pin/", sql.pin_query, name="pin-query"),
     path("p/<str:project_id>/sql/save/", sql.save_query, name="save-query"),
     path("p/<str:project_id>/sql/saved/<int:query_id>/delete/", sql.delete_query, name="delete-query"),
+    path("p/<str:project_id>/dashboards/", dashboards.list_dashboards, name="list-dashboards"),
+    path("p/<str:project_id>/dashboards/create/", dashboards.create_dashboard, name="create-dashboard"),
+    path("p/<str:project_id>/dashboards/<int:dashboard_id>/", dashboards.show_dashboard, name="show-dashboard"),
+    path("p/<str:project_id>/dashboards/<int:dashboard_id>/change/", dashboards.change_dashboard, name="change-dashboard"),
+    path("p/<str:project_id>/dashboards/<int:dashboard_id>/delete/", dashboards.delete_dashboard, name="delete-dashboard"),
+    path("p/<str:project_id>/dashboards/<int:dashboard_id>/refresh/", dashboards.refresh_dashboard, name="refresh-dashboard"),
+    path("p/<str:project_id>/dashboards/<int:dashboard_id>/arrange/", dashboards.arrange_dashboard, name="arrange-dashboard"),
+    path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/", dashboards.show_tile, name="show-tile"),
+    path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/move/", dashboards.move_tile, name="move-tile"),
+    path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/resize/", dashboards.resize_tile, name="resize-tile"),
+    path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/remove/", dashboards.remove_tile, name="remove-tile"),
     path("health/", views.show_health, name="show-health"),
     path("health/check/", views.check_invariants, name="check-invariants"),
     path("healthz", views.healthz, name="healthz"),

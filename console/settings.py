@@ -221,6 +221,7 @@ CELERY_TASK_ROUTES = {
     "endpoints.remove_*": {"queue": "exports"},
     "endpoints.rebuild_*": {"queue": "exports"},
     "console.check_*": {"queue": "exports"},
+    "console.refresh_*": {"queue": "exports"},
     "messaging.check_*": {"queue": "exports"},
     "messaging.drain_*": {"queue": "events"},
     "campaigns.send_*": {"queue": "sends"},
@@ -286,6 +287,8 @@ CELERY_BEAT_SCHEDULE = {
     "messaging.tick_mailboxes": {"task": "messaging.tick_mailboxes", "schedule": 10.0, "options": {"expires": 10}},
     "messaging.tick_domains": {"task": "messaging.tick_domains", "schedule": 60.0, "options": {"expires": 50}},
     "console.tick_reports": {"task": "console.tick_reports", "schedule": 60.0, "options": {"expires": 50}},
+    "console.tick_dashboards": {"task": "console.tick_dashboards", "schedule": 5.0, "options": {"expires": 5}},
+    "console.tick_answers": {"task": "console.tick_answers", "schedule": 900.0, "options": {"expires": 600}},
     "console.tick_checks": {"task": "console.tick_checks", "schedule": 30.0, "options": {"expires": 20}},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():

@@ -1,4 +1,4 @@
-"""The invariants, checked in the background; the weekly reports."""
+"""The invariants, checked in the background; the weekly reports; numbers of dashboards."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from celery import shared_task
 
 from console.health import checking
 from console.reports import mailing
+from console.services import keeping, refreshing
 from core import clock
 from projects.services import installation
 
 _REPORT_SECONDS = 50
+REFRESH_EXPIRES_SECONDS = 30
 _EXPIRES_SECONDS = 25  # of a message that the tick would repeat
 
 
@@ -39,3 +41,19 @@ def tick_reports() -> None:
 @shared_task(name="console.mail_report")
 def mail_report(reader_id: int, at: str) -> None:
     mailing.mail_report(reader_id=reader_id, at=datetime.datetime.fromisoformat(at))
+
+
+@shared_task(name="console.tick_dashboards")
+def tick_dashboards() -> None:
+    if refreshing.due(now=clock.now()):
+        refresh_dashboards.apply_async(expires=REFRESH_EXPIRES_SECONDS)
+
+
+@shared_task(name="console.refresh_dashboards")
+def refresh_dashboards() -> None:
+    refreshing.refresh(clock=clock.now)
+
+
+@shared_task(name="console.tick_answers")
+def tick_answers() -> None:
+    keeping.sweep(now=clock.now())

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from analytics.lake import catalog, files
 from analytics.lake.store import store
@@ -49,12 +49,32 @@ _PARTS = re.compile(
 )
 
 
+SENTENCES: dict[str, Any] = {
+    "characters": _("A query has at most %(limit)s characters."),
+    "files": _("Files of the lake are missing. Ask the operator of this installation to run “manage.py lake rebuild”."),
+    "busy": _("Other queries are being answered. Try again in some seconds."),
+    "seconds": _("The query was stopped after %(seconds)s seconds. Ask about fewer days, or a view instead of all_events."),
+    "large": _("The answer is too large. Ask for fewer columns, or shorter texts."),
+    "broken_off": _("The query was broken off: it needs more than a query may use. Ask for less at a time."),
+    "not_select": _("One SELECT at a time is answered here, and nothing else: the events can't be changed."),
+    "parameters": _("Give a value for: %(names)s"),
+    "column": _("The result has none of these columns: %(names)s"),
+    "memory": _("The query needs more memory than the %(memory)s MB that it may use. Ask for fewer columns, or group them."),
+    "sql": _("The query could not be answered."),
+}
+
+
 class SqlRefused(Refusal):
     """A query that was not answered. ``detail``: what DuckDB says of it, with the line and the place."""
 
-    def __init__(self, message: object, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail
+    def __init__(self, code: str, detail: str = "", **params: str) -> None:
+        super().__init__(sentence(code, params))
+        self.code, self.detail, self.params = code, detail, params
+
+
+def sentence(code: str, params: Mapping[str, Any]) -> str:
+    """The refusal as it is read now, in the reader's language."""
+    return str(SENTENCES.get(code, SENTENCES["sql"])) % params
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +111,7 @@ def run(
     ``only``: the answer has one column, the first of these that the query has.
     """
     if len(sql) > CHARACTERS:
-        raise SqlRefused(_("A query has at most %(limit)s characters.") % {"limit": f"{CHARACTERS:,}"})
+        raise SqlRefused("characters", limit=f"{CHARACTERS:,}")
     asked, values = bound(sql, parameters or {})
     paths = _paths(project_id)
     request = {
@@ -110,9 +130,7 @@ def _paths(project_id: int) -> list[str]:
         listed = list(files.current(project_id=project_id).values_list("path", flat=True))
         found = [str(where.local(path).absolute()) for path in listed]
     except FileNotFoundError:
-        raise SqlRefused(
-            _("Files of the lake are missing. Ask the operator of this installation to run “manage.py lake rebuild”.")
-        ) from None
+        raise SqlRefused("files") from None
     where.forget_copies(app_id=Project.objects.values_list("public_id", flat=True).get(pk=project_id), but=set(listed))
     return found
 
@@ -136,7 +154,7 @@ def _slot(project_id: int) -> Iterator[None]:
                 [(_SLOT, place) for place in range(_AT_ONCE)],
             ):
                 if not any(_taken(cursor, place, held) for place in places):
-                    raise SqlRefused(_("Other queries are being answered. Try again in some seconds."))
+                    raise SqlRefused("busy")
             yield
         finally:
             for place in held:
@@ -184,17 +202,14 @@ def _output(child: subprocess.Popen[bytes], request: bytes, deadline: float) -> 
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not selector.select(left):
-                raise SqlRefused(
-                    _("The query was stopped after %(seconds)s seconds. Ask about fewer days, or a view instead of all_events.")
-                    % {"seconds": f"{settings.SQL_SECONDS:g}"}
-                )
+                raise SqlRefused("seconds", seconds=f"{settings.SQL_SECONDS:g}")
             part = os.read(child.stdout.fileno(), 1 << 16)
             if not part:
                 return b"".join(parts)
             parts.append(part)
             size += len(part)
             if size > 8 * BYTES:  # characters of up to four bytes, and the last rows
-                raise SqlRefused(_("The answer is too large. Ask for fewer columns, or shorter texts."))
+                raise SqlRefused("large")
 
 
 def _read(output: bytes, seconds: float) -> Answer:
@@ -209,21 +224,13 @@ def _read(output: bytes, seconds: float) -> Answer:
         rows += said.get("rows", [])
         if "end" in said:
             return Answer(columns, rows, said["is_cut"], seconds)
-    raise SqlRefused(_("The query was broken off: it needs more than a query may use. Ask for less at a time."))
+    raise SqlRefused("broken_off")
 
 
 def _refusal(code: str, text: str) -> SqlRefused:
     match code:
-        case "not_select":
-            return SqlRefused(_("One SELECT at a time is answered here, and nothing else: the events can't be changed."))
-        case "parameters":
-            return SqlRefused(_("Give a value for: %(names)s") % {"names": text})
-        case "column":
-            return SqlRefused(_("The result has none of these columns: %(names)s") % {"names": text})
+        case "parameters" | "column":
+            return SqlRefused(code, names=text)
         case "memory":
-            memory = f"{settings.SQL_MEMORY_BYTES >> 20:,}"
-            return SqlRefused(
-                _("The query needs more memory than the %(memory)s MB that it may use. Ask for fewer columns, or group them.")
-                % {"memory": memory}
-            )
-    return SqlRefused(_("The query could not be answered."), text)
+            return SqlRefused(code, memory=f"{settings.SQL_MEMORY_BYTES >> 20:,}")
+    return SqlRefused(code, text)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from analytics.lake import sql as lake
 from console.models import QueryRun
+from console.services import keeping
 from core.audience import Audience
 from core.errors import Refusal
 from endpoints.models import Endpoint
@@ -26,13 +27,14 @@ class NobodyFound(Refusal):
 
 
 def ask(*, project: Project, actor: User, sql: str, parameters: Mapping[str, str], now: datetime.datetime) -> lake.Answer:
-    """The query's answer. Raises ``SqlRefused``; the history has it in any case."""
+    """The query's answer, which is kept for its picture. Raises ``SqlRefused``; the history has it in any case."""
     run = QueryRun.objects.create(project=project, actor=actor, sql=sql, parameters=dict(parameters), began_at=now)
     oldest = QueryRun.objects.filter(project=project).order_by("-pk").values_list("pk", flat=True)[_KEPT : _KEPT + 1].first()
     if oldest is not None:
         QueryRun.objects.filter(project=project, pk__lte=oldest).delete()
     answer = lake.run(project_id=project.pk, sql=sql, parameters=parameters)
     QueryRun.objects.filter(pk=run.pk).update(seconds=answer.seconds, rows=len(answer.rows))
+    keeping.keep(project_id=project.pk, key=keeping.key_of(sql=sql, parameters=parameters), answer=answer, now=now)
     return answer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from console.models import QueryRun, RemoteQuery, SavedQuery
+from console.models import KeptAnswer, QueryRun, RemoteQuery, SavedQuery
 from endpoints.ports import Erased, ErasedPerson
 
 _AT_ONCE = 200
@@ -20,6 +20,12 @@ def erase_runs(person: ErasedPerson, after: int) -> Erased:
 
 def erase_remote(person: ErasedPerson, after: int) -> Erased:
     return _erased(RemoteQuery.objects, person, after)
+
+
+def erase_answers(person: ErasedPerson, after: int) -> Erased:
+    """All that are kept of the project: numbers say of nobody whether he is in them. They are asked anew."""
+    deleted, _tables = KeptAnswer.objects.filter(project_id=person.project_id).delete()
+    return Erased(rows=deleted)
 
 
 def _erased(rows: Any, person: ErasedPerson, after: int) -> Erased:

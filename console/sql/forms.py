@@ -6,8 +6,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from analytics.lake import sql as lake
+from core.errors import Refusal
 
 PREFIX = "value-"  # of a field that gives a parameter its value
+
+
+class Unfinished(Refusal):
+    """What was sent lacks something; the sentence says what."""
 
 
 class QueryForm(forms.Form):

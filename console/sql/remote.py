@@ -8,10 +8,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from analytics.lake import sql as lake
 from console.models import RemoteQuery
 from console.services import remote
-from console.sql.forms import QueryForm
+from console.sql import results
+from console.sql.charting import ChartChoice
+from console.sql.forms import QueryForm, Unfinished
 from console.sql.views import refused
 from core import clock
 from core.errors import Refusal
@@ -27,7 +28,7 @@ def run_in_athena(request: HttpRequest, project_id: str) -> HttpResponse:
         raise Http404
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return refused(request, access, lake.SqlRefused(form.sentence()))
+        return refused(request, access, Unfinished(form.sentence()))
     try:
         query = remote.begin(
             project=access.project, actor=access.user, sql=form.cleaned_data["sql"], parameters=form.parameters(), now=clock.now()
@@ -45,11 +46,11 @@ def show_remote_query(request: HttpRequest, project_id: str, remote_id: int) -> 
     result: dict[str, object] = {}
     if query.state == RemoteQuery.State.SUCCEEDED:
         try:
-            result["answer"] = remote.answer(query=query)
+            result["result"] = results.result_of(remote.answer(query=query), ChartChoice(), name="")
         except Refusal as refusal:
             result["refusal"] = refusal
     template = "console/_remote_query.html" if request.headers.get("HX-Request") else "console/remote_query.html"
-    return render(request, template, {"access": access, "query": query, "limit": lake.ROWS, **result})
+    return render(request, template, {"access": access, "query": query, "choice": ChartChoice(), **result})
 
 
 @login_required

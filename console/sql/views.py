@@ -16,9 +16,12 @@ from django.views.decorators.http import require_POST
 
 from analytics.lake import catalog
 from analytics.lake import sql as lake
-from console.models import QueryRun, RemoteQuery, SavedQuery
-from console.services import asking, remote, saving
-from console.sql.forms import PREFIX, QueryForm
+from console import tasks
+from console.models import Dashboard, QueryRun, RemoteQuery, SavedQuery
+from console.services import asking, keeping, pinning, remote, saving
+from console.sql import results
+from console.sql.charting import ChartChoice
+from console.sql.forms import PREFIX, QueryForm, Unfinished
 from core import clock, keyset
 from core.errors import Refusal
 from messaging.suppression import files
@@ -41,12 +44,27 @@ def show_sql(request: HttpRequest, project_id: str) -> HttpResponse:
         chosen = SavedQuery.objects.filter(project=access.project, pk=saved).first()
     elif (run := keyset.position(request.GET.get("run", ""))) is not None:
         chosen = QueryRun.objects.filter(project=access.project, pk=run).first()
+    if chosen is None:
+        return _page(request, access, sql=_FIRST, values={}, choice=ChartChoice())
     name = chosen.name if isinstance(chosen, SavedQuery) else ""
-    return _page(request, access, sql=chosen.sql if chosen else _FIRST, values=chosen.parameters if chosen else {}, name=name)
+    choice = ChartChoice.of(chosen.chart if isinstance(chosen, SavedQuery) else {})
+    found: dict[str, Any] = {}
+    key = keeping.key_of(sql=chosen.sql, parameters=chosen.parameters)
+    kept = keeping.kept(project_id=access.project.pk, keys=[key]).get(key)
+    if kept is not None and not kept.refusal:
+        found["result"] = results.result_of(kept, choice, name=name)
+    return _page(request, access, sql=chosen.sql, values=chosen.parameters, name=name, choice=choice, **found)
 
 
 def _page(
-    request: HttpRequest, access: Access, *, sql: str, values: Mapping[str, str], name: str = "", **result: Any
+    request: HttpRequest,
+    access: Access,
+    *,
+    sql: str,
+    values: Mapping[str, str],
+    choice: ChartChoice,
+    name: str = "",
+    **result: Any,
 ) -> HttpResponse:
     tables = catalog.tables()
     words = sorted({table.name for table in tables} | {column.name for table in tables for column in table.columns})
@@ -55,8 +73,10 @@ def _page(
         "values": [(one, values.get(one, "")) for one in lake.parameters_of(sql)],
         "saved": SavedQuery.objects.filter(project=access.project).order_by("name"),
         "runs": QueryRun.objects.filter(project=access.project).select_related("actor").order_by("-pk")[:_HISTORY],
+        "dashboards": Dashboard.objects.filter(project=access.project).order_by("name").values_list("name", flat=True),
         "remote": RemoteQuery.objects.filter(project=access.project).select_related("actor").order_by("-pk")[:_HISTORY],
-        "has_athena": remote.is_there(), "limit": lake.ROWS, "characters": lake.CHARACTERS, **result,
+        "has_athena": remote.is_there(),
+        "limit": lake.ROWS, "characters": lake.CHARACTERS, "choice": choice, **result,
     }  # fmt: skip
     return render(request, "console/sql.html", context)
 
@@ -69,18 +89,40 @@ def run_sql(request: HttpRequest, project_id: str) -> HttpResponse:
     if form.is_valid():
         values = form.parameters()
         try:
-            result["answer"] = asking.ask(
+            answer = asking.ask(
                 project=access.project, actor=access.user, sql=form.cleaned_data["sql"], parameters=values, now=clock.now()
             )
+            result["result"] = results.result_of(answer, results.choice_in(request.POST), name=form.cleaned_data["name"])
         except lake.SqlRefused as refusal:
             result["refusal"] = refusal
     else:
-        result["refusal"] = lake.SqlRefused(form.sentence())
+        result["refusal"] = Unfinished(form.sentence())
     if request.headers.get("HX-Request"):
-        return render(request, "console/_sql_result.html", result | {"limit": lake.ROWS})
+        return render(request, "console/_sql_result.html", result | {"choice": results.choice_in(request.POST)})
     return _page(
-        request, access, sql=request.POST.get("sql", ""), values=values, name=request.POST.get("name", "")[:100], **result
+        request, access, sql=request.POST.get("sql", ""), values=values, name=request.POST.get("name", "")[:100],
+        choice=results.choice_in(request.POST), **result,
     )  # fmt: skip
+
+
+@login_required
+@require_POST
+def chart_sql(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The picture of the answer that the page shows, drawn of other columns. The query is asked again only if it is kept no more."""
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    form = QueryForm(request.POST)
+    if not form.is_valid():
+        return render(request, "console/_sql_picture.html", {"refusal": Unfinished(form.sentence())})
+    given = {"sql": form.cleaned_data["sql"], "parameters": form.parameters()}
+    key = keeping.key_of(**given)
+    answer: keeping.Kept | lake.Answer | None = keeping.kept(project_id=access.project.pk, keys=[key]).get(key)
+    try:
+        if answer is None or (isinstance(answer, keeping.Kept) and answer.refusal):
+            answer = asking.ask(project=access.project, actor=access.user, now=clock.now(), **given)
+    except lake.SqlRefused as refusal:
+        return render(request, "console/_sql_picture.html", {"refusal": refusal})
+    result = results.result_of(answer, results.choice_in(request.POST), name=form.cleaned_data["name"])
+    return render(request, "console/_sql_picture.html", {"result": result})
 
 
 @login_required
@@ -89,7 +131,7 @@ def download_sql(request: HttpRequest, project_id: str) -> HttpResponse | Stream
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return refused(request, access, lake.SqlRefused(form.sentence()))
+        return refused(request, access, Unfinished(form.sentence()))
     given = {"sql": form.cleaned_data["sql"], "parameters": form.parameters()}
     try:
         answer = asking.download(project=access.project, actor=access.user, now=clock.now(), **given)
@@ -115,9 +157,9 @@ def create_sql_segment(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return refused(request, access, lake.SqlRefused(form.sentence()))
+        return refused(request, access, Unfinished(form.sentence()))
     if not form.cleaned_data["segment_name"]:
-        return refused(request, access, lake.SqlRefused(_("Give the segment a name.")))
+        return refused(request, access, Unfinished(_("Give the segment a name.")))
     try:
         segment = asking.make_segment(
             project=access.project, actor=access.user, name=form.cleaned_data["segment_name"], sql=form.cleaned_data["sql"],
@@ -133,17 +175,43 @@ def create_sql_segment(request: HttpRequest, project_id: str) -> HttpResponse:
 @require_POST
 def save_query(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id, at_least=Role.MARKETER)
-    form = QueryForm(request.POST)
-    if not form.is_valid():
-        return refused(request, access, lake.SqlRefused(form.sentence()))
-    if not form.cleaned_data["name"]:
-        return refused(request, access, lake.SqlRefused(_("Give the query a name, under which it is found again.")))
-    query = saving.save_query(
-        project=access.project, actor=access.user, name=form.cleaned_data["name"], sql=form.cleaned_data["sql"],
-        parameters=form.parameters(), now=clock.now(),
-    )  # fmt: skip
+    try:
+        query = _saved(request, access)
+    except Refusal as refusal:
+        return refused(request, access, refusal)
     messages.success(request, _("Saved."))
     return redirect(f"{reverse('console:show-sql', args=[access.project.public_id])}?saved={query.pk}")
+
+
+def _saved(request: HttpRequest, access: Access) -> SavedQuery:
+    """Raises ``Unfinished``."""
+    form = QueryForm(request.POST)
+    if not form.is_valid():
+        raise Unfinished(form.sentence())
+    if not form.cleaned_data["name"]:
+        raise Unfinished(_("Give the query a name, under which it is found again."))
+    return saving.save_query(
+        project=access.project, actor=access.user, name=form.cleaned_data["name"], sql=form.cleaned_data["sql"],
+        parameters=form.parameters(), chart=results.choice_in(request.POST).document, now=clock.now(),
+    )  # fmt: skip
+
+
+@login_required
+@require_POST
+def pin_query(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Save the query, and put its picture on a dashboard."""
+    access = project_or_404(request, project_id, at_least=Role.MARKETER)
+    dashboard_name = request.POST.get("dashboard", "").strip()
+    try:
+        if not 0 < len(dashboard_name) <= 100:
+            raise Unfinished(_("Name the dashboard, of at most 100 characters: one that there is, or a new one."))
+        query = _saved(request, access)
+        dashboard = pinning.pin(query=query, actor=access.user, name=dashboard_name, now=clock.now())
+    except Refusal as refusal:
+        return refused(request, access, refusal)
+    tasks.refresh_dashboards.apply_async(expires=tasks.REFRESH_EXPIRES_SECONDS)
+    messages.success(request, _("The query was saved and pinned."))
+    return redirect("console:show-dashboard", access.project.public_id, dashboard.pk)
 
 
 @login_required
@@ -159,4 +227,5 @@ def refused(request: HttpRequest, access: Access, refusal: Refusal) -> HttpRespo
     """The page with what was typed, and what is wrong."""
     sql = request.POST.get("sql", "")
     values = {one: request.POST.get(f"{PREFIX}{one}", "") for one in lake.parameters_of(sql)}
-    return _page(request, access, sql=sql, values=values, name=request.POST.get("name", "")[:100], refusal=refusal)
+    choice = results.choice_in(request.POST)
+    return _page(request, access, sql=sql, values=values, name=request.POST.get("name", "")[:100], choice=choice, refusal=refusal)

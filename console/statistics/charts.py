@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``kind``: line, bar or heat (``series`` are its rows then). ``key`` names it in the page and in file names."""
+    """``kind``: line, bar, stacked, pie (of the first series), number, or heat (``series`` are its rows then).
+
+    ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw.
+    """
 
     key: str
     title: str
@@ -28,6 +32,7 @@ class Chart:
     series: Sequence[Series]
     corner: str = ""  # over the labels of the table
     note: str = ""
+    empty: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -40,7 +45,13 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        return not any(value for one in self.series for value in one.values)
+        values = [value for one in self.series for value in one.values]
+        return not values if self.kind == "number" else not any(values)
+
+    @property
+    def numbers(self) -> list[tuple[str, str]]:
+        """What a picture of numbers shows large: the first of each series, with its name."""
+        return [(one.name, shown(one.values[0], one.is_rate)) for one in self.series if one.values]
 
     def rows(self) -> Iterator[tuple[str, list[str]]]:
         """The table: a line for each label, of a heat map for each row."""
@@ -57,9 +68,15 @@ class Chart:
 
 
 def shown(value: float | None, is_rate: bool) -> str:
+    """With as many decimals as a person reads: two, or three digits of what is less than one."""
     if value is None:
         return "–"
-    return f"{100 * value:.1f} %" if is_rate else f"{value:,.0f}"
+    if is_rate:
+        return f"{100 * value:.1f} %"
+    if value == int(value):
+        return f"{value:,.0f}"
+    text = f"{value:,.2f}" if abs(value) >= 1 else f"{value:.{2 - math.floor(math.log10(abs(value)))}f}"
+    return text.rstrip("0")
 
 
 def day_labels(days: Sequence[datetime.date]) -> list[str]:

@@ -8,6 +8,7 @@ application.register("reveal", RevealController);
 
 // Controllers of other rooms are loaded when a page asks for them.
 const later = {
+  age: "./controllers/age_controller.js",
   calendar: "./controllers/calendar_controller.js",
   chart: "./controllers/chart_controller.js",
   copy: "./controllers/copy_controller.js",
@@ -17,9 +18,15 @@ const later = {
   "segment-builder": "./controllers/segment_builder_controller.js",
   shares: "./controllers/shares_controller.js",
   sql: "./controllers/sql_controller.js",
+  tiles: "./controllers/tiles_controller.js",
 };
-for (const [name, path] of Object.entries(later)) {
-  if (document.querySelector(`[data-controller~="${name}"]`)) {
-    import(path).then((module) => application.register(name, module.default));
+function load() {
+  for (const [name, path] of Object.entries(later)) {
+    if (document.querySelector(`[data-controller~="${name}"]`)) {
+      delete later[name];
+      import(path).then((module) => application.register(name, module.default));
+    }
   }
 }
+load();
+document.addEventListener("htmx:afterSettle", load); // a part of a page may bring others

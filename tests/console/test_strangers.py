@@ -55,7 +55,7 @@ READS = {
     "messaging:list-templates", "messaging:show-template", "messaging:preview-template", "messaging:preview-template-html",
     "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
-    "console:show-sql",
+    "console:show-sql", "console:list-dashboards", "console:show-dashboard", "console:show-tile",
     "analytics:show-event-stream",
     "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip

@@ -10,9 +10,12 @@ from typing import Any
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from analytics.lake.catalog import Column
+from analytics.lake.sql import Answer
 from analytics.models import EventKind, EventStream, Webhook, WebhookDelivery
 from campaigns.models import Campaign, Run, RunExclusion
-from console.models import QueryRun, RemoteQuery, SavedQuery
+from console.models import Dashboard, DashboardTile, QueryRun, RemoteQuery, SavedQuery
+from console.services import keeping
 from core import secretbox
 from core.audience import Audience
 from messaging.models import (
@@ -70,6 +73,7 @@ class World:
     remote: RemoteQuery
     delivery: WebhookDelivery
     public_key: PublicKey
+    tile: DashboardTile
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -94,6 +98,8 @@ class World:
             "image_id": self.image.pk,
             "query_id": self.query.pk,
             "remote_id": self.remote.pk,
+            "dashboard_id": self.tile.dashboard_id,
+            "tile_id": self.tile.pk,
             "delivery_id": self.delivery.pk,
             "webhook_id": self.delivery.webhook_id,
             "public_key_id": self.public_key.pk,
@@ -143,6 +149,7 @@ def make_world(*, text: str = "가을") -> World:
     )  # fmt: skip
     _outcomes(project, text)
     delivery = _out(project, text)
+    query = _query(project, text)
     RunExclusion.objects.create(run=run, reason="ENDPOINT_OPT_OUT", members=Audience([endpoint.pk]), total=1)
     return World(
         project=project, owner=owner, viewer=make_member(project=project, role=Role.VIEWER), campaign=campaign,
@@ -163,14 +170,24 @@ def make_world(*, text: str = "가을") -> World:
         image=MessageImage.objects.create(
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
-        ), query=_query(project, text), remote=_remote(project, text),
+        ), query=query, remote=_remote(project, text), tile=_tile(query, text),
     )  # fmt: skip
 
 
 def _query(project: Project, text: str) -> SavedQuery:
     asked = {"project": project, "sql": f"SELECT '{text}' = :name", "parameters": {"name": text}}
     QueryRun.objects.create(actor=project.created_by, began_at=NOW, seconds=0.5, rows=1, **asked)
-    return SavedQuery.objects.create(name=text[:100], saved_by=project.created_by, saved_at=NOW, **asked)
+    chart = {"kind": "bar", "x": text, "series": "", "y": ["n"]}
+    return SavedQuery.objects.create(name=text[:100], saved_by=project.created_by, saved_at=NOW, chart=chart, **asked)
+
+
+def _tile(query: SavedQuery, text: str) -> DashboardTile:
+    """On a dashboard, with an answer whose cells and columns are called so, too."""
+    dashboard = Dashboard.objects.create(project=query.project, name=text[:100], made_by=query.saved_by, made_at=NOW)
+    answer = Answer([Column(text, "VARCHAR"), Column("n", "BIGINT")], [[text, 1], [text * 2, 2]], is_cut=False, seconds=0.5)
+    key = keeping.key_of(sql=query.sql, parameters=query.parameters)
+    keeping.keep(project_id=query.project_id, key=key, answer=answer, now=NOW)
+    return DashboardTile.objects.create(dashboard=dashboard, query=query, place=0)
 
 
 def _remote(project: Project, text: str) -> RemoteQuery:

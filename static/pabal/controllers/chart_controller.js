@@ -10,7 +10,7 @@ export default class extends Controller {
 
   connect() {
     this.actionsTarget.hidden = false;
-    if (!this.hasBoxTarget) return;
+    if (!this.hasBoxTarget || !window.echarts) return;
     const data = JSON.parse(this.element.querySelector('script[type="application/json"]').textContent);
     this.chart = window.echarts.init(this.boxTarget, null, { renderer: "canvas" });
     this.chart.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...option(data) });
@@ -42,24 +42,36 @@ export default class extends Controller {
 
 // A cell that a spreadsheet would take for a formula is a text.
 function quoted(text) {
-  const safe = /^[=+@\t\r]|^-[^\d–]/.test(text) ? `'${text}` : text.replace(/^(\d{1,3}(,\d{3})+)$/, (number) => number.replaceAll(",", ""));
+  const safe = /^[=+@\t\r]|^-[^\d–]/.test(text) ? `'${text}` : text.replace(/^-?\d{1,3}(,\d{3})+(\.\d+)?$/, (number) => number.replaceAll(",", ""));
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 function option(data) {
+  if (data.kind === "pie") return pie(data);
   return data.kind === "heat" ? heat(data) : axes(data);
 }
 
+function pie({ labels, series }) {
+  const parts = labels.map((name, number) => ({ name, value: series[0].values[number] })).filter((part) => part.value > 0);
+  return {
+    legend: { type: "scroll", bottom: 0 },
+    tooltip: { confine: true, valueFormatter: (value) => plain.format(value) },
+    series: [{ type: "pie", radius: ["40%", "70%"], center: ["50%", "45%"], data: parts, label: { formatter: "{d} %" } }],
+  };
+}
+
 function axes({ kind, labels, series }) {
+  const isStacked = kind === "stacked";
+  const least = Math.min(0, ...series.flatMap((one) => one.values.filter((value) => value !== null)));
   const isRate = series.every((one) => one.isRate);
   const shown = (value) => (value === null || value === undefined ? "–" : isRate ? percent(value) : plain.format(value));
   return {
-    grid: { left: 8, right: 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
+    grid: { left: 8, right: kind === "line" ? 36 : 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
     legend: { show: series.length > 1, type: "scroll", top: 0 },
     tooltip: { trigger: "axis", confine: true, valueFormatter: shown },
-    xAxis: { type: "category", data: labels, boundaryGap: kind === "bar", axisLabel: labels.length <= 8 ? { interval: 0, overflow: "break", width: 90 } : {} },
-    yAxis: { type: "value", min: 0, axisLabel: { formatter: shown } },
-    series: series.map((one) => ({ type: kind, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48 })),
+    xAxis: { type: "category", data: labels, boundaryGap: kind !== "line", axisLabel: labels.length <= 8 ? { interval: 0, overflow: "break", width: 90 } : {} },
+    yAxis: { type: "value", min: least < 0 ? null : 0, axisLabel: { formatter: shown } },
+    series: series.map((one) => ({ type: isStacked ? "bar" : kind, stack: isStacked ? "all" : null, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48 })),
   };
 }
 

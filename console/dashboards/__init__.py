@@ -1,0 +1,1 @@
+"""Pages of dashboards: saved queries as pictures, their numbers kept and made anew in the background."""
