@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from analytics import queries as analytics_queries
 from analytics.event_names import names_of
 from analytics.models import FIRST_CUSTOM_KIND, EventKind
-from campaigns import channels, template_use, treatments
+from campaigns import channels, treatments
 from campaigns.clicks import messages
 from campaigns.funnel import Funnel, funnel
 from campaigns.models import (
