@@ -8,7 +8,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
 from django.conf import settings
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from analytics.event_names import names_of
@@ -106,8 +108,15 @@ def refused(*, cards: Sequence[KeyCard]) -> list[RefusedLine]:
     return sorted(lines, key=lambda line: line.at, reverse=True)[: notes.LAST]
 
 
+def _told(note: notes.RefusedNote) -> str:
+    if note.code != "EventLeftOut":
+        return note.detail
+    by_language = dict(orjson.loads(note.detail))
+    return str(by_language.get(get_language(), by_language.get("en", "")))
+
+
 def _why(note: notes.RefusedNote) -> str:
-    given = {"detail": note.detail, "code": note.code}
+    given = {"detail": _told(note), "code": note.code}
     if note.code == "PartLeftOut":
         sentence = str(SENTENCES.get(note.detail, note.detail))
         return sentence % collections.defaultdict(lambda: "…")  # what the visitor's value was is nobody's business here

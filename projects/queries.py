@@ -43,6 +43,7 @@ KINDS = {
     "event_stream": gettext_lazy("Event stream"),
     "webhook": gettext_lazy("Webhooks"),
     "public_key": gettext_lazy("Public keys"),
+    "report": gettext_lazy("Weekly reports"),
 }
 _WHAT = "\0"  # stands where the thing goes; no text holds it
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from analytics.hits.classify import hit_class
 from analytics.hits.waiting import Waiting
@@ -139,22 +142,34 @@ def _events(said: Mapping[str, dict[str, Any]], app: Mapping[str, str], left: Le
             _check(event_id, given)
         except EventRefused as refused:
             left.events[event_id[:_ID_LIMIT]] = refused.message
-            left.note = ("EventLeftOut", refused.message)
+            left.note = ("EventLeftOut", _in_all_languages(event_id, given))
         else:
             taken[event_id] = {**given, **app}
     return taken
 
 
+def _in_all_languages(event_id: str, event: Mapping[str, Any]) -> str:
+    """Why the event is refused, by language, as JSON: who reads it is not who asked."""
+    found = {}
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            try:
+                _check(event_id, event)
+            except EventRefused as refused:
+                found[language] = refused.message
+    return orjson.dumps(found).decode()
+
+
 def _check(event_id: str, event: Mapping[str, Any]) -> None:
     """Raises ``EventRefused``."""
     if not event_id or len(event_id) > _ID_LIMIT:
-        raise EventRefused(f"The id of an event has 1 to {_ID_LIMIT} characters.")
+        raise EventRefused(_("The id of an event has 1 to %(limit)s characters.") % {"limit": _ID_LIMIT})
     check_event(event)
     name = event["EventType"]
     if name.startswith("_") and name not in _OF_PAGES:
-        raise EventRefused(f"“{name}” is no event of web pages: names that begin with _ are Pinpoint's own.")
+        raise EventRefused(_("“%(name)s” is no event of web pages: names that begin with _ are Pinpoint's own.") % {"name": name})
     if len(orjson.dumps(event)) > EVENT_BYTES:
-        raise EventRefused(f"An event has {EVENT_BYTES // 1024} KB at most.")
+        raise EventRefused(_("An event has %(limit)s KB at most.") % {"limit": EVENT_BYTES // 1024})
 
 
 def _endpoint(said: object, left: Left) -> dict[str, Any]:

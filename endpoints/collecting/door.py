@@ -33,6 +33,7 @@ Headers = list[tuple[str, str]]
 _PUT = "/1/put"  # the 1 is the version of what a request holds
 _UNIT = 16 * 1024  # bytes of a request that count as one
 _YEAR, _HOUR, _MINUTES = 365 * 24 * 3600, 3600, 300  # seconds for which scripts are kept
+_READABLE = ("Access-Control-Allow-Origin", "*")  # by scripts of any page: they must know that they shall stop
 _OPEN: Headers = [("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "cross-origin")]
 
 _log = logging.getLogger(__name__)
@@ -114,9 +115,9 @@ class _Request:
                 return self._preflight()
             return self._taken(key)
         except known_keys.KeyUnknown as refused:
-            return self._said(404, "KeyUnknown", refused.message)
+            return self._said(404, "KeyUnknown", refused.message, _READABLE)
         except known_keys.KeyRevoked as refused:
-            return self._said(403, "KeyRevoked", refused.message)
+            return self._said(403, "KeyRevoked", refused.message, _READABLE)
         except known_keys.OriginRefused as refused:
             self._note(key, "OriginRefused", self._origin)
             return self._said(403, "OriginRefused", refused.message)

@@ -17,6 +17,7 @@ from core.redis import quick_client
 
 LAST = 20  # of each kind
 _DAY_SECONDS = 24 * 3600
+_DETAIL = 1_000  # characters
 _EVERY_SECONDS = 1.0  # a key's refusals are noted so often at the most, by each process
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def note_refused(*, key_id: int, code: str, detail: str, now: datetime.datetime)
         if time.monotonic() < _noted_at.get(key_id, float("-inf")) + _EVERY_SECONDS:
             return
         _noted_at[key_id] = time.monotonic()
-    _push(f"pabal:web:refused:{key_id}", [orjson.dumps([now, code, detail[:200]])])
+    _push(f"pabal:web:refused:{key_id}", [orjson.dumps([now, code, detail[:_DETAIL]])])
 
 
 def last_seen(*, project_id: int) -> list[Seen]:

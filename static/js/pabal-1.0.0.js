@@ -235,7 +235,7 @@
   function pabal(verb, ...given) {
     safely(() => {
       if (isAllowed || verb === "consent") verbs[verb](...given);
-      else if (held.length < 100) held.push([verb, ...given]);
+      else if (held.length < 100 && !(verb === "page" && held.some((call) => call[0] === verb))) held.push([verb, ...given]);
     });
   }
 
