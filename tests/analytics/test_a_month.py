@@ -13,12 +13,13 @@ import pytest
 from django.db import transaction
 from django.db.models import Sum
 
+from analytics.event_names import names_of
 from analytics.events import EventRow
 from analytics.kpis import Scope, kpi_result
 from analytics.lake import sql, writing
 from analytics.models import Counter, Event, EventKind, HitClass, SourceKind
 from analytics.rollups import recount
-from analytics.services.event_types import kinds_of, names_of
+from analytics.services.event_types import kinds_of
 from analytics.services.reach import fold_reach
 from analytics.services.record import record_events
 from campaigns.models import Campaign, Run
