@@ -64,7 +64,4 @@ def make_segment(
     members = Audience(found.values_list("pk", flat=True))
     if not members:
         raise NobodyFound(_("The result names nobody who is still an endpoint of this project."))
-    definition = {"Format": "CSV", "S3Url": "", "RoleArn": "", "ExternalId": "", "Size": len(members)}
-    return segments.create_import_segment(
-        project=project, actor=actor, name=name, members=members, import_definition=definition, now=now
-    )  # fmt: skip
+    return segments.create_fixed_segment(project=project, actor=actor, name=name, members=members, now=now)

@@ -46,10 +46,9 @@ def segment_of_step(
         raise FunnelRefused(_("Nobody is in this part of the funnel."))
     name = names_of(project_id=project.pk).get(steps[number - 1].kind, "")
     title = _("Not as far as %(step)s") if dropped else _("As far as %(step)s")
-    definition = {"Format": "CSV", "S3Url": "", "RoleArn": "", "ExternalId": "", "Size": len(members)}
-    return segments.create_import_segment(
-        project=project, actor=actor, name=title % {"step": name}, members=members, import_definition=definition, now=now
-    )
+    return segments.create_fixed_segment(
+        project=project, actor=actor, name=(title % {"step": name})[:128], members=members, now=now
+    )  # fmt: skip
 
 
 def _members(steps: Sequence[Reached], number: int, dropped: bool) -> Audience:

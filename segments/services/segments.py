@@ -167,6 +167,16 @@ def create_import_segment(
     return segment
 
 
+def create_fixed_segment(
+    *, project: Project, actor: User | None, name: str, members: Audience, now: datetime.datetime
+) -> Segment:
+    """A segment of endpoints that no file brought: what a query or a point of a chart comes to now. Its import names no place."""
+    definition = {"Format": "CSV", "S3Url": "", "RoleArn": "", "ExternalId": "", "Size": len(members)}
+    return create_import_segment(
+        project=project, actor=actor, name=name, members=members, import_definition=definition, now=now
+    )  # fmt: skip
+
+
 def update_import_segment(
     *, segment: Segment, actor: User | None, members: Audience, import_definition: dict[str, Any], now: datetime.datetime
 ) -> Segment:
