@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from django.db.models import Q, Sum
 
+from analytics.conditions import Attributes, Metrics, holding
 from analytics.event_names import names_of
 from analytics.models import Counter, Event, EventKind, HitClass, Reach, ReachAddition, SourceKind
 from core.audience import Audience
@@ -204,8 +205,8 @@ def did_often(
     kind: int,
     at_least: int,
     since: datetime.date | None,
-    attributes: Iterable[tuple[str, Sequence[str]]],
-    metrics: Iterable[tuple[str, str, float]],
+    attributes: Attributes,
+    metrics: Metrics,
 ) -> Audience:
     """The endpoints with so many events of a kind whose attributes have one of these values each, and whose metrics compare so
     (``=``, ``<`` …). Reads the events of the kind; what was kept of an event that is gone can't be asked for."""
@@ -216,15 +217,8 @@ def did_often(
     if since is not None:
         conditions.append("occurred_at >= %(since)s")
         params["since"] = datetime.datetime.combine(since, datetime.time(), tzinfo=datetime.UTC)
-    for number, (name, values) in enumerate(attributes):
-        conditions.append(f"data->'attributes'->>%(a{number})s = ANY(%(v{number})s)")
-        params |= {f"a{number}": name, f"v{number}": list(values)}
-    for number, (name, sign, value) in enumerate(metrics):
-        held = f"data->'metrics'->%(m{number})s"
-        conditions.append(
-            f"CASE jsonb_typeof({held}) WHEN 'number' THEN ({held})::float8 {_SIGNS[sign]} %(n{number})s ELSE false END"
-        )
-        params |= {f"m{number}": name, f"n{number}": value}
+    held, given = holding(attributes, metrics)
+    conditions, params = conditions + held, params | given
     query = f"SELECT endpoint_id FROM analytics_event WHERE {' AND '.join(conditions)} GROUP BY 1 HAVING count(*) >= %(least)s"
     return id_set(query, params)
 
@@ -235,9 +229,6 @@ def did_after(*, project_id: int, kind: int, since: datetime.datetime) -> Audien
                 WHERE project_id = %(project)s AND kind = %(kind)s AND occurred_at >= %(since)s AND hit_class = ANY(%(classes)s)"""
     classes = [int(one) for one in (HitClass.NONE, *COUNTED)]
     return id_set(query, {"project": project_id, "kind": kind, "since": since, "classes": classes})
-
-
-_SIGNS = {sign: sign for sign in ("=", "<", ">", "<=", ">=")}
 
 
 def _united(narrow: Q) -> Audience:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -92,6 +93,15 @@ class Answer:
         return any(column.name in PEOPLE for column in self.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of one type and of some days (UTC, both counted), where a query asks of nothing else."""
+
+    kind: int
+    first: datetime.date
+    last: datetime.date
+
+
 def parameters_of(sql: str) -> list[str]:
     """The names of the ``:name`` in a query, in their order."""
     return list(dict.fromkeys(found["name"] for found in _PARTS.finditer(sql) if found["name"]))
@@ -104,16 +114,22 @@ def bound(sql: str, parameters: Mapping[str, str]) -> tuple[str, dict[str, str |
 
 
 def run(
-    *, project_id: int, sql: str, parameters: Mapping[str, str] | None = None, only: Sequence[str] = (), rows: int = ROWS
+    *,
+    project_id: int,
+    sql: str,
+    parameters: Mapping[str, str] | None = None,
+    only: Sequence[str] = (),
+    rows: int = ROWS,
+    part: Part | None = None,
 ) -> Answer:
     """The answer to one SELECT over the project's events, and nobody else's. Raises ``SqlRefused``.
 
-    ``only``: the answer has one column, the first of these that the query has.
+    ``only``: the answer has one column, the first of these that the query has. ``part``: no other files are opened.
     """
     if len(sql) > CHARACTERS:
         raise SqlRefused("characters", limit=f"{CHARACTERS:,}")
     asked, values = bound(sql, parameters or {})
-    paths = _paths(project_id)
+    paths = _paths(project_id, part)
     request = {
         "sql": asked, "parameters": values,
         "files": paths, "views": catalog.views(paths=paths),
@@ -124,14 +140,16 @@ def run(
         return _answered(json.dumps(request).encode() + b"\n")
 
 
-def _paths(project_id: int) -> list[str]:
+def _paths(project_id: int, part: Part | None) -> list[str]:
     where = store()
     try:
-        listed = list(files.current(project_id=project_id).values_list("path", flat=True))
-        found = [str(where.local(path).absolute()) for path in listed]
+        listed = list(files.current(project_id=project_id).values_list("path", "kind", "day"))
+        wanted = [path for path, kind, day in listed if part is None or (kind == part.kind and part.first <= day <= part.last)]
+        found = [str(where.local(path).absolute()) for path in wanted]
     except FileNotFoundError:
         raise SqlRefused("files") from None
-    where.forget_copies(app_id=Project.objects.values_list("public_id", flat=True).get(pk=project_id), but=set(listed))
+    app_id = Project.objects.values_list("public_id", flat=True).get(pk=project_id)
+    where.forget_copies(app_id=app_id, but={path for path, *_of in listed})
     return found
 
 

@@ -123,7 +123,8 @@ class BucketStore:
         return copy
 
     def forget_copies(self, *, app_id: str, but: Collection[str]) -> None:
-        now = max(((self._copies / path).stat().st_mtime for path in but), default=float("inf"))  # they were read now
+        copied = [copy for path in but if (copy := self._copies / path).exists()]
+        now = max((copy.stat().st_mtime for copy in copied), default=float("inf"))  # some were read now
         for copy in (self._copies / f"project={app_id}").rglob("*.parquet*"):
             if str(copy.relative_to(self._copies)) not in but and copy.stat().st_mtime < now - _COPY_IN_USE_SECONDS:
                 copy.unlink(missing_ok=True)
