@@ -10,6 +10,7 @@ from console.dashboards import views as dashboards
 from console.reports import views as reports
 from console.sql import remote
 from console.sql import views as sql
+from console.statistics import exploring, making_points
 from console.statistics import views as statistics
 
 app_name = "console"
@@ -18,7 +19,9 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/", statistics.show_statistics, name="show-statistics"),
     path("p/<str:project_id>/statistics/usage/", statistics.show_usage, name="show-usage"),
     path("p/<str:project_id>/statistics/events/", statistics.show_events, name="show-events"),
+    path("p/<str:project_id>/statistics/events/explore/", exploring.explore_events, name="explore-events"),
     path("p/<str:project_id>/statistics/campaigns/", comparison.compare_campaigns, name="compare-campaigns"),
+    path("p/<str:project_id>/statistics/point/", making_points.make_point_segment, name="make-point-segment"),
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
     path("p/<str:project_id>/statistics/report/", reports.show_report, name="show-report"),

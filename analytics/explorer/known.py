@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -39,7 +40,9 @@ class Known:
 def known_names(*, project_id: int, kind: int, buckets: Buckets) -> Known:
     """One query, however many events there are."""
     rows = _asked(_NAMES, project_id, kind, buckets)
-    return Known([name for part, name, _count in rows if part == "attributes"], [name for part, name, _count in rows if part == "metrics"])
+    return Known(
+        [name for part, name, _count in rows if part == "attributes"], [name for part, name, _count in rows if part == "metrics"]
+    )
 
 
 def known_values(*, project_id: int, kind: int, buckets: Buckets, name: str) -> list[str]:
@@ -48,7 +51,7 @@ def known_values(*, project_id: int, kind: int, buckets: Buckets, name: str) -> 
 
 
 def _asked(query: str, project_id: int, kind: int, buckets: Buckets, name: str = "") -> Sequence[tuple[str, ...]]:
-    given = {"project": project_id, "kind": kind, "start": buckets.start, "end": buckets.end, "name": name}
+    given: dict[str, Any] = {"project": project_id, "kind": kind, "start": buckets.start, "end": buckets.end, "name": name}
     with connection.cursor() as cursor:
         cursor.execute(query, given)
         return list(cursor.fetchall())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import zoneinfo
 
 from django.db.models import Sum
@@ -33,7 +34,9 @@ def answer(question: Question) -> Answer:
 def share(question: Question) -> tuple[int, int]:
     """How many of the type's events of these days (UTC, whole ones) are in its files, and how many there were."""
     first, last = _utc_days(question)
-    kept = LakeFile.objects.filter(project_id=question.project_id, kind=question.kind, replaced_at=None, day__gte=first, day__lte=last)
+    kept = LakeFile.objects.filter(
+        project_id=question.project_id, kind=question.kind, replaced_at=None, day__gte=first, day__lte=last
+    )
     counted = Counter.objects.filter(
         Days(first, last, _UTC).hours, project_id=question.project_id, kind=question.kind, hit_class__in=COUNTED
     )
@@ -69,7 +72,7 @@ def _ahead(question: Question) -> str:
         return str(shifts[0][1] * 1_000)
     cases = [
         f"WHEN arrival_timestamp < {_instant(until)} THEN {ahead * 1_000}"
-        for (_at, ahead), (until, _ahead) in zip(shifts, shifts[1:], strict=False)
+        for (_at, ahead), (until, _ahead) in itertools.pairwise(shifts)
     ]
     return f"CASE {' '.join(cases)} ELSE {shifts[-1][1] * 1_000} END"
 

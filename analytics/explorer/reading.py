@@ -53,6 +53,6 @@ def groups(question: Question, rows: Iterable[Sequence[Any]], *, known_from: int
             number = int(bucket) - question.buckets.first
             if known_from <= number < question.buckets.count:
                 values.setdefault(place, list(empty))[number] = value
-    order = sorted((one for one in totals if one is not None)) + ([None] if None in totals else [])
+    order = sorted(one for one in totals if one is not None) + ([None] if None in totals else [])
     found = [Group(names.get(one, ""), values.get(one, list(empty)), totals[one], one is None) for one in order]
     return found or [Group("", list(empty), nothing)], whole

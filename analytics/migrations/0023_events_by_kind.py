@@ -30,7 +30,7 @@ def make(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("analytics", "0021_webhooks")]
+    dependencies = [("analytics", "0022_catalogued_days")]
 
     operations = [
         migrations.RunPython(make, lambda apps, schema_editor: schema_editor.execute("DROP INDEX event_by_kind"), atomic=False)

@@ -18,6 +18,7 @@ from analytics.reach_sets import daily_sets
 from core.audience import Audience
 
 MONTH = 30  # days of “monthly”
+WEEKS = 8  # of retention
 _DONE = Q(kind__in=[EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK]) | Q(kind__gte=EventKind.SESSION_START)
 
 
@@ -56,20 +57,47 @@ def active_days(*, project_id: int, first: datetime.date, last: datetime.date) -
     ]
 
 
-def retention(*, project_id: int, last: datetime.date, weeks: int = 8) -> list[Cohort]:
-    """The newest weeks (from Monday), the oldest first. One query."""
+def active(*, project_id: int, first: datetime.date, last: datetime.date) -> Audience:
+    """Who was active on one of the days. One query."""
+    return Audience.union(_daily(project_id, first, last).values())
+
+
+def mondays(last: datetime.date, weeks: int = WEEKS) -> list[datetime.date]:
+    """The Mondays of so many weeks to that of ``last``, the oldest first."""
     this = last - datetime.timedelta(days=last.weekday())
-    mondays = [this - datetime.timedelta(weeks=number) for number in reversed(range(weeks))]
-    sets = _daily(project_id, mondays[0], last)
-    by_week: dict[datetime.date, list[Audience]] = defaultdict(list)
-    for day, members in sets.items():
-        by_week[day - datetime.timedelta(days=day.weekday())].append(members)
-    active = [Audience.union(by_week[monday]) for monday in mondays]
-    seen, found = Audience(), []
-    for number, monday in enumerate(mondays):
-        new = active[number] - seen
-        seen |= active[number]
+    return [this - datetime.timedelta(weeks=number) for number in reversed(range(weeks))]
+
+
+def retention(*, project_id: int, last: datetime.date, weeks: int = WEEKS) -> list[Cohort]:
+    """The newest weeks (from Monday), the oldest first. One query."""
+    found = []
+    active = _weekly(project_id, last, weeks)
+    for number, (monday, new) in enumerate(zip(mondays(last, weeks), _new(active), strict=True)):
         found.append(Cohort(monday, len(new), [len(new & later) for later in active[number + 1 :]]))
+    return found
+
+
+def came_back(*, project_id: int, last: datetime.date, week: int, later: int) -> Audience:
+    """Of those who are new in one of the weeks (by its number) whoever was active ``later`` weeks after it; 0: all of them. One query."""
+    active = _weekly(project_id, last, WEEKS)
+    return _new(active)[week] & active[week + later]
+
+
+def _weekly(project_id: int, last: datetime.date, weeks: int) -> list[Audience]:
+    """Who was active in each of the weeks."""
+    starts = mondays(last, weeks)
+    by_week: dict[datetime.date, list[Audience]] = defaultdict(list)
+    for day, members in _daily(project_id, starts[0], last).items():
+        by_week[day - datetime.timedelta(days=day.weekday())].append(members)
+    return [Audience.union(by_week[monday]) for monday in starts]
+
+
+def _new(active: Sequence[Audience]) -> list[Audience]:
+    """Of each week those who were not active in the ones before it."""
+    seen, found = Audience(), []
+    for members in active:
+        found.append(members - seen)
+        seen |= members
     return found
 
 

@@ -7,22 +7,37 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """``values`` has None where there is no number. ``is_rate``: fractions, shown in percent on an axis of their own."""
+    """``values`` has None where there is no number. ``is_rate``: fractions, shown in percent on an axis of their own.
+
+    ``key`` says what it is in the address of one of its points; without one its points lead nowhere. ``total``: the table's last line.
+    """
 
     name: str
     values: Sequence[float | None]
     is_rate: bool = False
+    key: str = ""
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number of the table. ``url``: where a segment can be made of its point; empty: nowhere."""
+
+    text: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     """``kind``: line, bar, stacked, pie (of the first series), number, or heat (``series`` are its rows then).
 
-    ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw.
+    ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw. ``points``: the address at which
+    a point can be made a segment, without the point (``point_url``); ``label_keys``: what the labels are in it, if not what is shown.
     """
 
     key: str
@@ -33,15 +48,21 @@ class Chart:
     corner: str = ""  # over the labels of the table
     note: str = ""
     empty: str = ""
+    points: str = ""
+    label_keys: Sequence[str] = ()
 
     @property
     def data(self) -> dict[str, Any]:
         """What the browser draws it from."""
+        keys = {"labelKeys": list(self.label_keys or self.labels)} if self.points else {}
         return {
             "kind": self.kind,
             "labels": list(self.labels),
-            "series": [{"name": one.name, "values": list(one.values), "isRate": one.is_rate} for one in self.series],
-        }
+            "series": [
+                {"name": one.name, "values": list(one.values), "isRate": one.is_rate} | ({"key": one.key} if self.points else {})
+                for one in self.series
+            ],
+        } | keys
 
     @property
     def is_empty(self) -> bool:
@@ -53,18 +74,34 @@ class Chart:
         """What a picture of numbers shows large: the first of each series, with its name."""
         return [(one.name, shown(one.values[0], one.is_rate)) for one in self.series if one.values]
 
-    def rows(self) -> Iterator[tuple[str, list[str]]]:
+    def rows(self) -> Iterator[tuple[str, list[Cell]]]:
         """The table: a line for each label, of a heat map for each row."""
         if self.kind == "heat":
             for one in self.series:
-                yield one.name, [shown(value, one.is_rate) for value in one.values]
+                yield one.name, [self._cell(one, place) for place in range(len(self.labels))]
             return
-        for number, label in enumerate(self.labels):
-            yield label, [shown(one.values[number], one.is_rate) for one in self.series]
+        for place, label in enumerate(self.labels):
+            yield label, [self._cell(one, place) for one in self.series]
 
     @property
     def heads(self) -> list[str]:
         return list(self.labels) if self.kind == "heat" else [one.name for one in self.series]
+
+    @property
+    def totals(self) -> list[str]:
+        """The table's last line; empty where nothing can be added up."""
+        if all(one.total is None for one in self.series):
+            return []
+        return [shown(one.total, one.is_rate) for one in self.series]
+
+    def point_url(self, series: str, label: str) -> str:
+        return f"{self.points}&{urlencode({'series': series, 'label': label})}"
+
+    def _cell(self, one: Series, place: int) -> Cell:
+        value = one.values[place]
+        is_point = self.points and one.key and value
+        key = (self.label_keys or self.labels)[place]
+        return Cell(shown(value, one.is_rate), self.point_url(one.key, key) if is_point else "")
 
 
 def shown(value: float | None, is_rate: bool) -> str:

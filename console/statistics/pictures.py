@@ -22,8 +22,8 @@ from projects.models import Project
 K = EventKind
 _BOUNCES = (K.EMAIL_HARDBOUNCE, K.EMAIL_SOFTBOUNCE)
 _MESSAGES = (K.EMAIL_SEND, K.EMAIL_DELIVERED, K.EMAIL_OPEN, K.EMAIL_CLICK, *_BOUNCES, K.EMAIL_COMPLAINT, K.EMAIL_UNSUBSCRIBE)
-_APPS = (K.SESSION_START, K.SESSION_STOP, K.SESSION_PAUSE, K.SESSION_RESUME, K.MONETIZATION_PURCHASE)
 _MOST_CAMPAIGNS = 50
+Points = Callable[[str], str]  # the key of a chart → the address of its points; empty: of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +91,39 @@ def _delivered(totals: Mapping[int, int]) -> int:
     return max(totals[K.EMAIL_SEND] - _bounced(totals), 0)
 
 
-def messages_by_day(*, project: Project, days: Days) -> Chart:
+def messages_by_day(*, project: Project, days: Days, points: Points) -> Chart:
     found = daily.by_day(project_id=project.pk, days=days, kinds=_MESSAGES)
     each = [{int(kind): found[kind][number] for kind in _MESSAGES} for number in range(len(days.all))]
     delivered, bounced = [_delivered(one) for one in each], [_bounced(one) for one in each]
     series = [
-        Series(_("Sent"), found[K.EMAIL_DELIVERED]), Series(_("Delivered"), delivered),
-        Series(_("Opens"), found[K.EMAIL_OPEN]), Series(_("Clicks"), found[K.EMAIL_CLICK]), Series(_("Bounced"), bounced),
-        Series(_("Unsubscribed"), found[K.EMAIL_UNSUBSCRIBE]),
+        Series(_("Sent"), found[K.EMAIL_DELIVERED], key="sent"), Series(_("Delivered"), delivered, key="delivered"),
+        Series(_("Opens"), found[K.EMAIL_OPEN], key="opens"), Series(_("Clicks"), found[K.EMAIL_CLICK], key="clicks"),
+        Series(_("Bounced"), bounced, key="bounced"), Series(_("Unsubscribed"), found[K.EMAIL_UNSUBSCRIBE], key="unsubscribed"),
     ]  # fmt: skip
-    return Chart("messages", _("Messages by day"), "line", day_labels(days.all), series, corner=_("Day"))
+    return Chart(
+        "messages", _("Messages by day"), "line", day_labels(days.all), series, corner=_("Day"), points=points("messages")
+    )  # fmt: skip
 
 
-def reactions_by_hour(*, project: Project, days: Days) -> Chart:
+def reactions_by_hour(*, project: Project, days: Days, points: Points) -> Chart:
     found = daily.by_hour_of_week(project_id=project.pk, days=days, kinds=[K.EMAIL_OPEN, K.EMAIL_CLICK])
-    return _heat("reactions", _("When mails are opened and clicked"), found, project)
+    return _heat("reactions", _("When mails are opened and clicked"), found, project, points)
 
 
-def apps_by_hour(*, project: Project, days: Days) -> Chart:
+def apps_by_hour(*, project: Project, days: Days, points: Points) -> Chart:
     found = daily.by_hour_of_week(project_id=project.pk, days=days, kinds=[K.SESSION_START])
-    return _heat("session-hours", _("When sessions begin"), found, project)
+    return _heat("session-hours", _("When sessions begin"), found, project, points)
 
 
-def _heat(key: str, title: str, found: Sequence[Sequence[int]], project: Project) -> Chart:
+def _heat(key: str, title: str, found: Sequence[Sequence[int]], project: Project, points: Points) -> Chart:
     monday = datetime.date(2024, 1, 1)
     names = [date_format(monday + datetime.timedelta(days=number), "l") for number in range(7)]
-    series = [Series(name, list(values)) for name, values in zip(names, found, strict=True)]
+    series = [
+        Series(name, list(values), key=str(weekday)) for weekday, (name, values) in enumerate(zip(names, found, strict=True))
+    ]  # fmt: skip
     note = _("Hours of %(zone)s.") % {"zone": project.time_zone}
-    return Chart(key, title, "heat", [f"{hour:02}" for hour in range(24)], series, corner=_("Weekday"), note=note)
+    hours = [f"{hour:02}" for hour in range(24)]
+    return Chart(key, title, "heat", hours, series, corner=_("Weekday"), note=note, points=points(key))
 
 
 def campaign_lines(*, project: Project, days: Days) -> list[CampaignLine]:
@@ -135,14 +140,16 @@ def campaign_lines(*, project: Project, days: Days) -> list[CampaignLine]:
     ]  # fmt: skip
 
 
-def active_by_day(active: Sequence[ActiveDay]) -> Chart:
+def active_by_day(active: Sequence[ActiveDay], points: Points) -> Chart:
     series = [
-        Series(_("On the day"), [one.daily for one in active]), Series(_("In thirty days"), [one.monthly for one in active]),
+        Series(_("On the day"), [one.daily for one in active], key="daily"),
+        Series(_("In thirty days"), [one.monthly for one in active], key="monthly"),
     ]  # fmt: skip
     note = _("Active is who opened or clicked, or used an app or a web page. Days of UTC.")
     return Chart(
-        "active", _("Active endpoints"), "line", day_labels([one.day for one in active]), series, corner=_("Day"), note=note
-    )
+        "active", _("Active endpoints"), "line", day_labels([one.day for one in active]), series, corner=_("Day"), note=note,
+        points=points("active"),
+    )  # fmt: skip
 
 
 def stickiness(active: Sequence[ActiveDay]) -> Chart:
@@ -153,13 +160,28 @@ def stickiness(active: Sequence[ActiveDay]) -> Chart:
     )
 
 
-def sessions(*, project: Project, days: Days) -> Chart:
-    found = daily.by_day(project_id=project.pk, days=days, kinds=_APPS)
-    series = [Series(_("Sessions"), found[K.SESSION_START]), Series(_("Purchases"), found[K.MONETIZATION_PURCHASE])]
-    return Chart("sessions", _("Sessions and purchases"), "bar", day_labels(days.all), series, corner=_("Day"))
+def _of_kinds(key: str, title: str, kind: str, named: Mapping[int, str], project: Project, days: Days, points: Points) -> Chart:
+    """The events of each of these types by day."""
+    found = daily.by_day(project_id=project.pk, days=days, kinds=list(named))
+    series = [Series(name, found[one], key=str(int(one)), total=sum(found[one])) for one, name in named.items()]
+    return Chart(key, title, kind, day_labels(days.all), series, corner=_("Day"), points=points(key))
 
 
-def retention(*, project: Project, last: datetime.date) -> Chart:
+def sessions(*, project: Project, days: Days, points: Points) -> Chart:
+    named: dict[int, str] = {K.SESSION_START: _("Sessions"), K.MONETIZATION_PURCHASE: _("Purchases")}
+    return _of_kinds("sessions", _("Sessions and purchases"), "bar", named, project, days, points)
+
+
+def sign_ins(*, project: Project, days: Days, points: Points) -> Chart:
+    named: dict[int, str] = {
+        K.USERAUTH_SIGN_IN: _("Sign-ins"),
+        K.USERAUTH_SIGN_UP: _("Sign-ups"),
+        K.USERAUTH_AUTH_FAIL: _("Failed sign-ins"),
+    }
+    return _of_kinds("sign-ins", _("Signing in and up"), "bar", named, project, days, points)
+
+
+def retention(*, project: Project, last: datetime.date, points: Points) -> Chart:
     cohorts = activity.retention(project_id=project.pk, last=last)
     weeks = len(cohorts)
     labels = [_("New"), *(_("Week %(number)s") % {"number": number} for number in range(1, weeks))]
@@ -167,17 +189,18 @@ def retention(*, project: Project, last: datetime.date) -> Chart:
         Series(f"{one.week:%Y-%m-%d} ({one.size:,})", [
             1.0 if one.size else None, *(count / one.size if one.size else None for count in one.back),
             *([None] * (weeks - 1 - len(one.back))),
-        ], is_rate=True)
+        ], is_rate=True, key=f"{one.week:%Y-%m-%d}")
         for one in cohorts
     ]  # fmt: skip
     note = _("Of those who were active in a week for the first time in eight weeks, how many came back in each week after it.")
-    return Chart("retention", _("Retention"), "heat", labels, series, corner=_("Week from"), note=note)
+    return Chart(
+        "retention", _("Retention"), "heat", labels, series, corner=_("Week from"), note=note, points=points("retention"),
+        label_keys=[str(number) for number in range(weeks)],
+    )  # fmt: skip
 
 
-def events_by_day(*, project: Project, days: Days, kinds: Mapping[int, str]) -> Chart:
-    found = daily.by_day(project_id=project.pk, days=days, kinds=list(kinds))
-    series = [Series(name, found[kind]) for kind, name in kinds.items()]
-    return Chart("events", _("Events by day"), "line", day_labels(days.all), series, corner=_("Day"))
+def events_by_day(*, project: Project, days: Days, kinds: Mapping[int, str], points: Points) -> Chart:
+    return _of_kinds("events", _("Events by day"), "line", kinds, project, days, points)
 
 
 def funnel(steps: Sequence[Reached], names: Mapping[int, str]) -> Chart:

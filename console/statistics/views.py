@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -18,8 +17,8 @@ from analytics.models import EventKind
 from analytics.statistics import activity, daily
 from analytics.statistics.daily import Days
 from console.statistics import making, pictures
-from console.statistics.forms import DaysForm, FunnelForm
-from console.statistics.tabs import statistics_tabs
+from console.statistics.forms import FunnelForm
+from console.statistics.frame import asked, linked, show_page, today
 from core import clock
 from core.errors import Refusal
 from projects.access import Access, project_or_404
@@ -27,33 +26,15 @@ from projects.models import Role
 from segments import queries as segment_queries
 
 
-def _today(access: Access) -> datetime.date:
-    return timezone.localdate(clock.now())  # the project's zone is active
-
-
-def _page(request: HttpRequest, access: Access, tab: str, form: DaysForm, days: Days, **context: Any) -> HttpResponse:
-    today = _today(access)
-    presets = [
-        (length, f"?since={today - datetime.timedelta(days=length - 1):%Y-%m-%d}&until={today:%Y-%m-%d}")
-        for length in (7, 30, 90)
-    ]
-    given = {"tab": tab, "tabs": statistics_tabs(access.project), "form": form, "days": days, "presets": presets, **context}
-    return render(request, f"console/statistics/{tab}.html", given)
-
-
-def _asked(request: HttpRequest, access: Access) -> tuple[DaysForm, Days]:
-    form = DaysForm(request.GET, today=_today(access), zone=access.project.time_zone)
-    return form, form.days()
-
-
 @login_required
 def show_statistics(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    form, days = _asked(request, access)
-    return _page(
+    form, days = asked(request, access)
+    of: dict[str, Any] = {"project": access.project, "days": days, "points": linked(access, days)}
+    return show_page(
         request, access, "messages", form, days,
         tiles=pictures.message_tiles(project=access.project, days=days),
-        charts=[pictures.messages_by_day(project=access.project, days=days), pictures.reactions_by_hour(project=access.project, days=days)],
+        charts=[pictures.messages_by_day(**of), pictures.reactions_by_hour(**of)],
         campaigns=pictures.campaign_lines(project=access.project, days=days),
     )  # fmt: skip
 
@@ -61,13 +42,15 @@ def show_statistics(request: HttpRequest, project_id: str) -> HttpResponse:
 @login_required
 def show_usage(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    form, days = _asked(request, access)
+    form, days = asked(request, access)
     active = activity.active_days(project_id=access.project.pk, first=days.first, last=days.last)
-    return _page(
+    points = linked(access, days)
+    of: dict[str, Any] = {"project": access.project, "days": days, "points": points}
+    return show_page(
         request, access, "usage", form, days,
         charts=[
-            pictures.active_by_day(active), pictures.stickiness(active), pictures.sessions(project=access.project, days=days),
-            pictures.apps_by_hour(project=access.project, days=days), pictures.retention(project=access.project, last=days.last),
+            pictures.active_by_day(active, points), pictures.stickiness(active), pictures.sessions(**of), pictures.apps_by_hour(**of),
+            pictures.sign_ins(**of), pictures.retention(project=access.project, last=days.last, points=points),
         ],
     )  # fmt: skip
 
@@ -75,16 +58,19 @@ def show_usage(request: HttpRequest, project_id: str) -> HttpResponse:
 @login_required
 def show_events(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
-    form, days = _asked(request, access)
+    form, days = asked(request, access)
     found = daily.known_kinds(project_id=access.project.pk, days=days)
     names = names_of(project_id=access.project.pk)
     wanted = request.GET.getlist("type")
     chosen = [kind for kind in found if str(kind) in wanted][:8] or list(found)[:4]
     lines = [(kind, names.get(kind, str(kind)), total, kind in chosen) for kind, total in found.items()]
     picture = pictures.events_by_day(
-        project=access.project, days=days, kinds={kind: names.get(kind, str(kind)) for kind in chosen}
+        project=access.project,
+        days=days,
+        kinds={kind: names.get(kind, str(kind)) for kind in chosen},
+        points=linked(access, days),
     )
-    return _page(request, access, "events", form, days, charts=[picture], lines=lines)
+    return show_page(request, access, "events", form, days, charts=[picture], lines=lines)
 
 
 def _funnel_form(request: HttpRequest, access: Access) -> FunnelForm:
@@ -92,7 +78,7 @@ def _funnel_form(request: HttpRequest, access: Access) -> FunnelForm:
     listed = segment_queries.listed_segments(project=access.project)[:500]
     data = request.POST if request.method == "POST" else request.GET if "step1" in request.GET else None
     return FunnelForm(
-        data, today=_today(access), zone=access.project.time_zone,
+        data, today=today(access), zone=access.project.time_zone,
         kinds=sorted(names.items(), key=lambda one: (one[0] < EventKind.SESSION_START, one[1])),
         segments=[(one.public_id, one.name) for one in listed],
     )  # fmt: skip
@@ -103,7 +89,7 @@ def show_funnel(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     form = _funnel_form(request, access)
     context: dict[str, Any] = {}
-    days = form.days() if form.is_bound else Days(_today(access), _today(access), timezone.get_current_timezone())  # type: ignore[arg-type]
+    days = form.days() if form.is_bound else Days(today(access), today(access), timezone.get_current_timezone())  # type: ignore[arg-type]
     if form.is_bound and form.is_valid():
         try:
             steps = making.funnel_of(project=access.project, form=form, now=clock.now())
@@ -112,7 +98,7 @@ def show_funnel(request: HttpRequest, project_id: str) -> HttpResponse:
         else:
             names = names_of(project_id=access.project.pk)
             context = {"charts": [pictures.funnel(steps, names)], "steps": pictures.funnel_lines(steps, names)}
-    return _page(request, access, "funnel", form, days, **context)
+    return show_page(request, access, "funnel", form, days, **context)
 
 
 @login_required

@@ -30,3 +30,4 @@ function load() {
 }
 load();
 document.addEventListener("htmx:afterSettle", load); // a part of a page may bring others
+document.addEventListener("htmx:afterSwap", load);

@@ -176,7 +176,9 @@ def test_of_what_the_console_sends_only_the_number_is_known() -> None:
 @pytest.mark.django_db
 def test_more_events_than_may_be_read_are_cut_off_and_the_days_before_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     project = next(_projects)
-    record(project, [(1, -20, {"plan": "a"}, {}), (1, 1, {"plan": "a"}, {}), (2, 2, {"plan": "a"}, {}), (3, 30, {"plan": "b"}, {})])
+    record(
+        project, [(1, -20, {"plan": "a"}, {}), (1, 1, {"plan": "a"}, {}), (2, 2, {"plan": "a"}, {}), (3, 30, {"plan": "b"}, {})]
+    )
     monkeypatch.setattr(table, "MOST_EVENTS", 2)
 
     found = explorer.answer(question(project, group="plan"))
@@ -294,6 +296,3 @@ def test_a_bucket_is_found_by_its_label_and_its_instants(zone: str) -> None:
                 assert some.place_of(at) in (place, place + 1)
                 ahead = [seconds for since, seconds in shifts if since <= at][-1]
                 assert at.astimezone(days.zone).utcoffset() == datetime.timedelta(seconds=ahead)
-
-
-

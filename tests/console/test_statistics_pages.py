@@ -148,6 +148,102 @@ def test_a_range_that_is_none_says_so_and_shows_the_last_month(project: Project,
 def test_a_picture_and_its_table_have_the_same_numbers() -> None:
     lines = Chart("k", "t", "line", ["a", "b"], [Series("one", [1_000, None]), Series("rate", [0.5, 0], is_rate=True)])
     heat = Chart("k", "t", "heat", ["00", "01"], [Series("Monday", [1, 2])])
-    assert list(lines.rows()) == [("a", ["1,000", "50.0 %"]), ("b", ["–", "0.0 %"])]
-    assert list(heat.rows()) == [("Monday", ["1", "2"])]
+    assert [(label, [cell.text for cell in cells]) for label, cells in lines.rows()] == [
+        ("a", ["1,000", "50.0 %"]), ("b", ["–", "0.0 %"]),
+    ]  # fmt: skip
+    assert [(label, [cell.text for cell in cells]) for label, cells in heat.rows()] == [("Monday", ["1", "2"])]
+    assert not any(cell.url for _label, cells in lines.rows() for cell in cells)
     assert (lines.heads, heat.heads) == (["one", "rate"], ["00", "01"])
+
+
+def viewed(project: Project) -> int:
+    from analytics.services.event_types import kinds_of
+
+    kind = kinds_of(project_id=project.pk, names=["cart.viewed"])["cart.viewed"]
+    for endpoint in range(1, 6):
+        plan, price = ("pro" if endpoint % 2 else "free"), endpoint * 1_000.5
+        record(project, kind, [endpoint], data={"attributes": {"plan": plan}, "metrics": {"price": price}})
+    return kind
+
+
+def test_a_question_is_answered_by_attribute_with_its_total(project: Project) -> None:
+    asked = {"type": viewed(project), "measure": "sum", "metric": "price", "group": "a:plan"}
+
+    html = page(logged_in(project.created_by), "explore-events", project, **asked)
+
+    (chart,) = pictures(html)
+    assert [(one["name"], max(one["values"])) for one in chart["series"]] == [("pro", 9_004.5), ("free", 6_003.0)]
+    assert '<td class="text-end number">9,004.5</td><td class="text-end number">6,003</td></tr></tfoot>' in html
+    assert 'value="plan"' in html
+
+
+def test_the_page_of_questions_begins_with_what_programs_send_most(project: Project) -> None:
+    record(project, EventKind.EMAIL_OPEN, [1, 2, 3])
+    kind = viewed(project)
+    (chart,) = pictures(page(logged_in(project.created_by), "explore-events", project))
+    assert sum(chart["series"][0]["values"]) == 5
+    assert f'<option value="{kind}" selected>' in page(logged_in(project.created_by), "explore-events", project)
+
+
+def test_events_are_counted_by_hour_and_by_the_campaign_that_they_name(project: Project) -> None:
+    campaign = make_campaign(project=project, document={}, name="가을 세일")
+    record(project, EventKind.EMAIL_OPEN, [1, 2], source_kind=SourceKind.CAMPAIGN, source_id=campaign.pk, run_id=1)
+    record(project, EventKind.EMAIL_OPEN, [3])
+    since = f"{clock.now() - 2 * DAY:%Y-%m-%d}"
+    asked = {"type": int(EventKind.EMAIL_OPEN), "group": "campaign", "grain": "hour", "since": since}
+
+    (chart,) = pictures(page(logged_in(project.created_by), "explore-events", project, **asked))
+
+    assert [(one["name"], sum(one["values"])) for one in chart["series"]] == [("가을 세일", 2), ("Without", 1)]
+    assert len(chart["labels"]) % 24 == 0
+
+
+def test_a_question_over_many_events_is_asked_by_the_page_itself(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from console.statistics import exploring
+
+    asked = {"type": viewed(project), "group": "a:plan"}
+    monkeypatch.setattr(exploring, "_AT_ONCE", 3)
+    client = logged_in(project.created_by)
+
+    first = page(client, "explore-events", project, **asked)
+    fragment = client.get(
+        reverse("console:explore-events", args=[project.public_id]), asked, headers={"HX-Request": "true"}
+    ).content.decode()
+
+    assert 'hx-trigger="load"' in first
+    assert pictures(first) == []
+    assert "<html" not in fragment
+    assert [sum(one["values"]) for one in pictures(fragment)[0]["series"]] == [3, 2]
+    assert len(pictures(page(client, "explore-events", project, **asked, wait="1"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"measure": "sum"}, "Choose the metric"),
+        ({"metric_name": "price", "metric_sign": "<", "metric_value": "much"}, "is not a number"),
+        ({"metric_name": "price", "metric_sign": "<", "metric_value": "nan"}, "is not a number"),
+        ({"grain": "hour"}, "14 days"),
+        ({"type": "77777"}, "77777"),
+        ({"since": "2026-11-20", "until": "2026-11-01"}, "before the start"),
+    ],
+)
+def test_a_question_that_is_none_says_why(project: Project, given: dict[str, str], says: str) -> None:
+    html = page(logged_in(project.created_by), "explore-events", project, **({"type": viewed(project)} | given))
+    assert says in html
+    assert pictures(html) == []
+
+
+def test_texts_of_a_question_are_texts(project: Project) -> None:
+    asked = {
+        "type": viewed(project),
+        "group": "a:<b>",
+        "attribute": "<b>'\"",
+        "value": "</script>",
+        "metric_name": "<i>",
+        "metric_value": "1",
+    }
+    html = page(logged_in(project.created_by), "explore-events", project, **asked)
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert html.count("</script>") == html.count("<script")

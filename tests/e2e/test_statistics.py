@@ -21,6 +21,7 @@ from core import clock
 from tests.console.world import World, make_world
 from tests.e2e.conftest import SHOTS, shoot, speak, watched_page
 from tests.e2e.test_templates import log_in
+from tests.factories.endpoints import make_members
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -30,9 +31,18 @@ KINDS = [
 ]  # fmt: skip
 
 
+def bought(chance: random.Random) -> dict[str, Any]:
+    product = chance.choice([f"SKU-{number}" for number in range(12)])
+    return {
+        "attributes": {"_product_id": product, "_currency": "KRW"},
+        "metrics": {"_item_price": chance.randrange(5, 90) * 1_000},
+    }
+
+
 def fill(world: World) -> None:
     chance, now = random.Random(7), clock.now()
     ensure_partitions(now=now)
+    people = make_members(project=world.project, count=400)
     of = {"source_kind": SourceKind.CAMPAIGN, "source_id": world.campaign.pk, "run_id": 1}
     rows = []
     for days in range(45):
@@ -40,11 +50,51 @@ def fill(world: World) -> None:
             for _number in range(int(count * chance.uniform(0.2, 1) / 6)):
                 at = now - datetime.timedelta(days=days, hours=chance.triangular(0, 23, 14))
                 rows.append(EventRow(
-                    id=uuid.uuid4(), occurred_at=at, project_id=world.project.pk, endpoint_id=chance.randrange(1, 400), kind=kind,
-                    hit_class=HitClass.PERSON, **(of if kind < EventKind.SESSION_START else {}),
+                    id=uuid.uuid4(), occurred_at=at, project_id=world.project.pk, endpoint_id=chance.choice(people), kind=kind,
+                    hit_class=HitClass.PERSON, **(of if kind < EventKind.SESSION_START else {"data": bought(chance)}),
                 ))  # fmt: skip
     with transaction.atomic():
         record_events(events=rows)
+
+
+EXPLORED = (
+    f"statistics/events/explore/?type={int(EventKind.MONETIZATION_PURCHASE)}&measure=sum&metric=_item_price&group=a:_product_id"
+)
+
+
+def ask_and_make(page: Page, project: str) -> None:
+    """A question by its form; then a segment of a point of a picture by mouse, and of one of its table by keyboard."""
+    page.goto(project + "statistics/events/")
+    page.get_by_role("row", name="_monetization.purchase").get_by_role("link").click()
+    page.get_by_label("What is counted").select_option(label="Sum of a metric")
+    page.get_by_label("Metric", exact=True).first.fill("_item_price")
+    page.get_by_label("Told apart by").select_option(label="_product_id")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("figure:has(canvas)")).to_have_count(1)
+    page.mouse.click(*place_of_bar(page))
+    page.wait_for_url("**/statistics/point/**")
+    expect(page.get_by_text("A fixed set")).to_be_visible()
+    page.go_back()
+    page.get_by_text("Numbers as a table").focus()
+    page.keyboard.press("Enter")
+    page.locator("figure td a").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Segment name").fill("Bought it")
+    page.get_by_role("button", name="Make the segment").press("Enter")
+    expect(page.get_by_role("heading", name="Bought it")).to_be_visible()
+
+
+def place_of_bar(page: Page) -> tuple[float, float]:
+    """The middle of a bar of the first series, on the screen."""
+    box = page.locator(".chart-box").bounding_box()
+    assert box is not None
+    x, y = page.evaluate("""() => {
+        const chart = echarts.getInstanceByDom(document.querySelector(".chart-box"));
+        const { data } = chart.getOption().series[0];
+        const label = data.findIndex((value) => value);
+        return chart.convertToPixel({ seriesIndex: 0 }, [label, data[label] / 2]);
+    }""")
+    return box["x"] + x, box["y"] + y
 
 
 def saved(page: Page, button: str) -> bytes:
@@ -71,6 +121,7 @@ def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_serve
         assert saved(page, "PNG").startswith(b"\x89PNG")
         page.goto(project + "statistics/usage/")
         expect(page.locator("figure:has(canvas)")).to_have_count(5)
+        ask_and_make(page, project)
         page.goto(project + "statistics/funnel/")
         page.get_by_label("Step 1").select_option(label="_session.start")
         page.get_by_label("Step 2").select_option(label="_monetization.purchase")
@@ -79,7 +130,7 @@ def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_serve
         funnel = page.url
         for address, name in (
             (project + "statistics/", "statistics"), (project + "statistics/usage/", "usage"),
-            (project + "statistics/events/", "events"), (funnel, "funnel"),
+            (project + "statistics/events/", "events"), (funnel, "funnel"), (project + EXPLORED, "explore"),
         ):  # fmt: skip
             shoot(page, address, name)
         speak(page, "en")

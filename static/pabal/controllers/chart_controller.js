@@ -2,18 +2,22 @@
 import { Controller } from "../../vendor/stimulus/stimulus.js";
 
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
+const COLORS = ["#1f5fbf", "#d9730d", "#2f8f4e", "#8a4bbf", "#a83254", "#0f8f9c", "#b58105", "#5b6b84", "#b9c1cd"];
+const TOOLTIP = { confine: true, renderMode: "richText" }; // drawn: one made of HTML has styles in it, which the page's policy forbids
 const plain = new Intl.NumberFormat(document.documentElement.lang);
 
 export default class extends Controller {
   static targets = ["box", "table", "actions"];
-  static values = { name: String };
+  static values = { name: String, points: String };
 
   connect() {
     this.actionsTarget.hidden = false;
     if (!this.hasBoxTarget || !window.echarts) return;
     const data = JSON.parse(this.element.querySelector('script[type="application/json"]').textContent);
+    this.told = data;
     this.chart = window.echarts.init(this.boxTarget, null, { renderer: "canvas" });
     this.chart.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...option(data) });
+    if (this.pointsValue) this.listen();
     this.observer = new ResizeObserver(() => this.chart.resize());
     this.observer.observe(this.boxTarget);
   }
@@ -21,6 +25,35 @@ export default class extends Controller {
   disconnect() {
     this.observer?.disconnect();
     this.chart?.dispose();
+  }
+
+  // A point leads to the page where a segment is made of it; where nothing lies upon another it is the nearest.
+  listen() {
+    const zr = this.chart.getZr();
+    if (this.told.kind === "heat") {
+      this.chart.on("click", ({ value }) => this.visit(value[1], value[0]));
+    } else if (this.told.kind !== "line" && this.told.series.length > 1) {
+      this.chart.on("click", ({ seriesIndex, dataIndex }) => this.visit(seriesIndex, dataIndex));
+    } else {
+      zr.on("mousemove", (event) => zr.setCursorStyle(this.chart.containPixel("grid", [event.offsetX, event.offsetY]) ? "pointer" : "default"));
+      zr.on("click", (event) => this.visit(...this.nearest([event.offsetX, event.offsetY])));
+    }
+  }
+
+  nearest(pixel) {
+    if (!this.chart.containPixel("grid", pixel)) return [];
+    const [x] = this.chart.convertFromPixel({ gridIndex: 0 }, pixel);
+    const label = Math.round(x);
+    const shown = this.chart.getOption().legend[0].selected;
+    const distance = (row) => Math.abs(this.chart.convertToPixel({ seriesIndex: row }, [label, this.told.series[row].values[label]])[1] - pixel[1]);
+    const rows = this.told.series.map((_one, row) => row).filter((row) => this.told.series[row].values[label] && shown[this.told.series[row].name] !== false);
+    return [rows.sort((one, other) => distance(one) - distance(other))[0], label];
+  }
+
+  visit(row, label) {
+    const series = this.told.series[row];
+    if (!series?.key || !series.values[label]) return;
+    window.location.assign(`${this.pointsValue}&${new URLSearchParams({ series: series.key, label: this.told.labelKeys[label] })}`);
   }
 
   csv() {
@@ -55,23 +88,27 @@ function pie({ labels, series }) {
   const parts = labels.map((name, number) => ({ name, value: series[0].values[number] })).filter((part) => part.value > 0);
   return {
     legend: { type: "scroll", bottom: 0 },
-    tooltip: { confine: true, valueFormatter: (value) => plain.format(value) },
+    color: COLORS,
+    tooltip: { ...TOOLTIP, valueFormatter: (value) => plain.format(value) },
     series: [{ type: "pie", radius: ["40%", "70%"], center: ["50%", "45%"], data: parts, label: { formatter: "{d} %" } }],
   };
 }
 
 function axes({ kind, labels, series }) {
-  const isStacked = kind === "stacked";
+  const isBar = kind !== "line";
   const least = Math.min(0, ...series.flatMap((one) => one.values.filter((value) => value !== null)));
   const isRate = series.every((one) => one.isRate);
   const shown = (value) => (value === null || value === undefined ? "–" : isRate ? percent(value) : plain.format(value));
   return {
     grid: { left: 8, right: kind === "line" ? 36 : 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
     legend: { show: series.length > 1, type: "scroll", top: 0 },
-    tooltip: { trigger: "axis", confine: true, valueFormatter: shown },
-    xAxis: { type: "category", data: labels, boundaryGap: kind !== "line", axisLabel: labels.length <= 8 ? { interval: 0, overflow: "break", width: 90 } : {} },
+    color: COLORS,
+    tooltip: { ...TOOLTIP, trigger: "axis", valueFormatter: shown },
+    xAxis: { type: "category", data: labels, boundaryGap: isBar, axisLabel: labels.length <= 8 ? { interval: 0, overflow: "break", width: 90 } : {} },
     yAxis: { type: "value", min: least < 0 ? null : 0, axisLabel: { formatter: shown } },
-    series: series.map((one) => ({ type: isStacked ? "bar" : kind, stack: isStacked ? "all" : null, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48 })),
+    series: series.map((one) => ({
+      type: isBar ? "bar" : "line", stack: kind === "stacked" ? "all" : null, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48,
+    })),
   };
 }
 
@@ -82,7 +119,7 @@ function heat({ labels, series }) {
   const shown = (value) => (isRate ? percent(value) : plain.format(value));
   return {
     grid: { left: 8, right: 16, top: 8, bottom: 48, containLabel: true },
-    tooltip: { confine: true, formatter: ({ value }) => `${series[value[1]].name.replaceAll("<", "&lt;")} · ${labels[value[0]]}: ${shown(value[2])}` },
+    tooltip: { ...TOOLTIP, formatter: ({ value }) => `${series[value[1]].name} · ${labels[value[0]]}: ${shown(value[2])}` },
     xAxis: { type: "category", data: labels, splitArea: { show: true } },
     yAxis: { type: "category", data: series.map((one) => one.name), inverse: true, splitArea: { show: true } },
     visualMap: { min: 0, max: most, calculable: false, orient: "horizontal", left: "center", bottom: 0, formatter: shown, inRange: { color: ["#eef4fb", "#206bc4"] } },
