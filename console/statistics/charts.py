@@ -36,7 +36,7 @@ class Cell:
 class Chart:
     """``kind``: line, bar, stacked, pie (of the first series), number, or heat (``series`` are its rows then).
 
-    ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw. ``points``: the address at which
+    ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw. ``points``: the address where
     a point can be made a segment, without the point (``point_url``); ``label_keys``: what the labels are in it, if not what is shown.
     """
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from analytics import explorer
 from analytics.conditions import SIGNS
+from analytics.event_names import names_of
 from analytics.models import EventKind
-from analytics.services.event_types import names_of
 from analytics.statistics import daily
 from console.statistics import answers
 from console.statistics.forms import MOST_CONDITIONS, OF_ATTRIBUTE, ExploreForm

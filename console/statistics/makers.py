@@ -6,8 +6,8 @@ import datetime
 
 from django.utils.translation import gettext as _
 
+from analytics.event_names import names_of
 from analytics.models import EventKind
-from analytics.services.event_types import names_of
 from analytics.statistics import activity
 from console.statistics.points import BOUNCES, Asked, Point, acted, between, of_chart, unknown, weekday_and_hour
 

@@ -57,7 +57,6 @@ READS = {
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
     "console:show-sql", "console:list-dashboards", "console:show-dashboard", "console:show-tile",
     "console:explore-events",
-    "console:show-sql",
     "analytics:show-event-stream",
     "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
