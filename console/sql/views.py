@@ -67,7 +67,7 @@ def _page(
     **result: Any,
 ) -> HttpResponse:
     tables = catalog.tables()
-    words = sorted({table.name for table in tables} | {column.name for table in tables for column in table.columns})
+    words = [{"name": one.name, "columns": [{"name": each.name, "type": each.type} for each in one.columns]} for one in tables]
     context = {
         "sql": sql, "name": name, "tables": tables, "words": json.dumps(words), "prefix": PREFIX,
         "values": [(one, values.get(one, "")) for one in lake.parameters_of(sql)],

@@ -61,3 +61,56 @@ def test_a_query_is_written_completed_run_saved_and_its_people_become_a_segment(
         page.keyboard.press("Control+Enter")
         expect(page.get_by_text("LINE 1: SELECT nope")).to_be_visible(timeout=15_000)
     assert Segment.objects.filter(name="Openers").count() == 1
+
+
+COMPLETIONS = {
+    "SELECT | FROM email_open": "client_id",
+    "SELECT o.| FROM email_open o": "client_id",
+    "SELECT a.| FROM email_open AS o, all_events a WHERE 1": "event_type",
+    'SELECT "o".| FROM email_open "o"': "client_id",
+    "SELECT all_events.|": "event_type",
+    "WITH x AS (SELECT 1) SELECT * FROM |": "x",
+    "SELECT * FROM email_open WHERE link = 'o.' AND |": "client_id",
+    "SELECT nope.|": "",
+    "SELECT 'o.|": "",
+    "SELECT 1 -- FROM |": "",
+    "SELECT 1 /* FROM |": "",
+}
+TABLES = [
+    {"name": "all_events", "columns": [{"name": "event_type", "type": "VARCHAR"}]},
+    {"name": "email_open", "columns": [{"name": "client_id", "type": "VARCHAR"}]},
+]
+
+
+def test_the_editor_offers_what_fits_the_place(browser: Browser, live_server: Any, settings: Any, tmp_path: Path) -> None:
+    settings.LAKE_URL = str(tmp_path / "lake")
+    world = make_world()
+    with watched_page(browser, live_server.url) as page:
+        project = log_in(page, world, live_server.url)
+        page.goto(project + "sql/")
+        for query, best in COMPLETIONS.items():
+            before, after = query.split("|")
+            offered = page.evaluate(
+                "async ([sql, before, tables]) =>"
+                " (await import('/static/pabal/controllers/sql_words.js')).offers(sql, before, tables)",
+                [before + after, before, TABLES],
+            )
+            offered.sort(key=lambda one: -one["score"])
+            assert (offered[0]["value"] if offered else "") == best, query
+        editor = page.locator("#sql .ace_text-input")
+        editor.focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text("SELECT  FROM email_click AS c")
+        page.keyboard.press("Home")
+        for _letter in "SELECT ":
+            page.keyboard.press("ArrowRight")
+        page.keyboard.press("Control+Space")
+        expect(page.locator(".ace_autocomplete")).to_contain_text("campaign_id")
+        page.keyboard.press("Escape")
+        page.keyboard.type("c.", delay=100)  # milliseconds
+        expect(page.locator(".ace_autocomplete")).to_contain_text("campaign_id")
+        expect(page.locator(".ace_autocomplete")).not_to_contain_text("email_open")
+        page.keyboard.type("link_n", delay=100)
+        expect(page.locator(".ace_autocomplete .ace_selected")).to_contain_text("link_number")
+        page.keyboard.press("Enter")
+        expect(page.locator("#sql-text")).to_have_value("SELECT c.link_number FROM email_click AS c")

@@ -1,13 +1,13 @@
 import { Controller } from "../../vendor/stimulus/stimulus.js";
+import { offers } from "./sql_words.js";
 
 // Texts, quoted names and comments are left alone, as on the server (analytics.lake.sql).
 const PARTS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|(\$\w*\$)[\s\S]*?\1|(?:(?<=[\s(,=<>+\-*/%|])|^):([A-Za-z_]\w*)/g;
-const KEYWORDS = ["SELECT", "FROM", "WHERE", "GROUP BY ALL", "ORDER BY", "LIMIT", "count(*)", "count(DISTINCT )", "date_trunc('day', )", "WITH", "JOIN", "USING", "HAVING", "CASE WHEN", "QUALIFY", "DESC"];
 
 // Ace over the query, which stays what the form sends; completion of tables and columns; a field for each :name; Ctrl-Enter runs.
 export default class extends Controller {
   static targets = ["text", "values", "run"];
-  static values = { words: Array, base: String, prefix: String };
+  static values = { tables: Array, base: String, prefix: String };
 
   connect() {
     this.textTarget.addEventListener("input", () => this.ask());
@@ -33,14 +33,14 @@ export default class extends Controller {
       field.value = this.editor.getValue();
       this.ask();
     });
-    const offered = [
-      ...this.wordsValue.map((value) => ({ value, meta: "Pabal", score: 2 })),
-      ...KEYWORDS.map((value) => ({ value, meta: "SQL", score: 1 })),
-    ];
-    this.editor.setOptions({
-      enableBasicAutocompletion: [{ getCompletions: (_editor, _session, _position, _prefix, done) => done(null, offered) }],
-      enableLiveAutocompletion: true,
-    });
+    const completer = {
+      triggerCharacters: ["."],
+      getCompletions: (_editor, session, { row, column }, _prefix, done) => {
+        const before = session.getTextRange({ start: { row: 0, column: 0 }, end: { row, column } });
+        done(null, offers(session.getValue(), before, this.tablesValue));
+      },
+    };
+    this.editor.setOptions({ enableBasicAutocompletion: [completer], enableLiveAutocompletion: true });
     this.editor.commands.addCommand({ name: "run", bindKey: { win: "Ctrl-Enter", mac: "Command-Enter" }, exec: () => this.go() });
     // Tab leaves the editor: who has no mouse comes to the button.
     this.editor.commands.bindKey("Tab", null);
