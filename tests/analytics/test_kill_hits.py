@@ -11,8 +11,9 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -31,10 +32,10 @@ _PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X)"
 
 
 class Web(Installation):
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self.port = any_port()
         commands = {"web": servers.web(self.port), "beat": servers.celery_beat(), "ticks": servers.celery_worker("ticks")}
-        super().__init__(folder, commands=commands, environment={})
+        super().__init__(folder, commands=commands, environment=environment)
 
     def ask_for(self, path: str) -> int:
         """The status of the answer. Raises ``OSError`` when there is none."""
