@@ -1,4 +1,4 @@
-"""``make bench``: BENCH=imports,segments,sending,events,pages,rendering chooses, BENCH_ROWS says how many endpoints (100,000)."""
+"""``make bench``: BENCH=imports,segments,sending,events,web,pages,rendering chooses, BENCH_ROWS says how many endpoints (100,000)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 _LAKE = 500  # events of an endpoint, in the lake
-AREAS = ("rendering", "events", "imports", "segments", "sending", "pages")
+AREAS = ("rendering", "events", "web", "imports", "segments", "sending", "pages")
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import crowd, events, imports, lake, pages, rendering, segments, sending, stream
+    from bench import crowd, events, imports, lake, pages, rendering, segments, sending, stream, web_pages
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -70,7 +70,9 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
         events.measure(report=report, project=made[1])
         lake.measure(report=report, events=rows * _LAKE)
         stream.measure(report=report)
-    if set(wanted) <= {"rendering", "events"}:
+    if "web" in wanted:
+        web_pages.measure(report=report, project=made[1])
+    if set(wanted) <= {"rendering", "events", "web"}:
         return
     project = made[0]
     file = members_csv(rows=rows, folder=folder)
