@@ -36,6 +36,7 @@ KINDS = {
     "campaign": gettext_lazy("Campaigns"),
     "slice": gettext_lazy("Slices being sent"),
     "query": gettext_lazy("Queries"),
+    "dashboard": gettext_lazy("Dashboards"),
     "endpoint": gettext_lazy("Endpoints"),
     "user": gettext_lazy("Users"),
     "person": gettext_lazy("Erasures"),

@@ -62,11 +62,11 @@ def question(project_id: int, **more: Any) -> Question:
 
 
 def shown(answer: Answer) -> tuple[Any, ...]:
-    groups = [
-        (one.name, one.is_rest, [None if value is None else round(value, 6) for value in one.values], one.total)
-        for one in answer.groups
-    ]
-    return groups, answer.total
+    def rounded(value: float | None) -> float | None:  # as the averages of plain counting are
+        return None if value is None else round(value, 6)
+
+    groups = [(one.name, one.is_rest, [rounded(value) for value in one.values], rounded(one.total)) for one in answer.groups]
+    return groups, rounded(answer.total)
 
 
 def naive(told: Sequence[Told], asked: Question) -> tuple[Any, ...]:
