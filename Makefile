@@ -11,7 +11,7 @@ soak: ## the long forms of the tests
 	@exec $(BOOTSTRAP) soak $(T)
 check: ## format, lint, types, floors, migrations, translations
 	@exec $(BOOTSTRAP) check
-bench: ## the benchmarks (BENCH=imports,segments,sending,events,web,pages,rendering BENCH_ROWS=100000)
+bench: ## the benchmarks (BENCH=imports,segments,sending,events,web,pages,rendering BENCH_ROWS=100000 BENCH_EVENTS=5000000)
 	@exec $(BOOTSTRAP) bench
 setup: ## install what the others need, and stop
 	@exec $(BOOTSTRAP) setup

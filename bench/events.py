@@ -70,12 +70,17 @@ end
 """
 
 
-def measure(*, report: Report, project: Project) -> None:
+def measure_hits(*, report: Report) -> None:
+    """How fast events come in, and what they weigh."""
     ensure_partitions(now=clock.now())
     redis().delete(queue.STREAM)
     _consumer(report)
     _http(report)
     _size(report)
+
+
+def measure_numbers(*, report: Report, project: Project) -> None:
+    """How soon indicators, pictures and pages answer over many events."""
     events = int(os.environ.get("BENCH_EVENTS", "5000000"))
     _indicators(report, project.pk, events)
     _pictures(report, project.pk, events)

@@ -136,9 +136,9 @@ export default class extends Controller {
     this.addGroupTarget.disabled = boxes.length >= MAX_GROUPS;
     for (const box of boxes) box.querySelector("[data-part=removeGroup]").hidden = boxes.length < 2;
     const text = JSON.stringify({ SegmentGroups: { Include: this.includeTarget.value, Groups: boxes.map((box) => this.group(box)) } });
-    if (text === this.counted) return;
     this.documentTarget.value = text;
-    clearTimeout(this.timer);
+    clearTimeout(this.timer); // what was to be counted is not what stands there now
+    if (text === this.counted) return;
     this.timer = setTimeout(() => this.count(text), 200);
   }
 
