@@ -17,8 +17,10 @@ from analytics.models import (
     Horizon,
     LakeFile,
     LakePosition,
+    ProductCounter,
     Reach,
     ReachAddition,
+    RevenueCounter,
     SendCounter,
     SigningKey,
     SmsCounter,
@@ -51,6 +53,21 @@ class SendCounterAdmin(OperatorAdmin):
     list_filter = ("channel", "status")
     search_fields = ("=run_id", "=source_id")
     search_help_text = _("Number of a run or a campaign")
+
+
+@admin.register(RevenueCounter)
+class RevenueCounterAdmin(OperatorAdmin):
+    list_display = ("hour", "project_id", "source_id", "run_id", "currency", "purchases", "quantity", "amount")
+    list_filter = ("currency",)
+    search_fields = ("=run_id", "=source_id")
+    search_help_text = _("Number of a run or a campaign")
+
+
+@admin.register(ProductCounter)
+class ProductCounterAdmin(OperatorAdmin):
+    list_display = ("hour", "project_id", "product", "currency", "purchases", "quantity", "amount")
+    list_filter = ("currency",)
+    search_fields = ("product",)
 
 
 @admin.register(EventType)

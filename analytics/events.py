@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import math
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 
@@ -78,3 +81,46 @@ class Send:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Send:
         return cls(channel=str(data.get("channel") or "EMAIL")[:30], status=str(data.get("status") or "")[:60])
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What ``_monetization.purchase`` tells (reference, section 8.4). ``amount``: price by quantity; a return's is negative.
+
+    Kept with four decimals. What can be no price or quantity counts as none, and as one piece.
+    """
+
+    currency: str  # ISO 4217, or empty
+    product: str
+    quantity: Decimal
+    amount: Decimal
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Purchase:
+        attributes, metrics = data.get("attributes"), data.get("metrics")
+        said = attributes if isinstance(attributes, Mapping) else {}
+        numbers = metrics if isinstance(metrics, Mapping) else {}
+        currency, product = (str(one) if isinstance(one := said.get(name), str) else "" for name in ("_currency", "_product_id"))
+        price, quantity = _decimal(numbers.get("_item_price"), Decimal(0)), _decimal(numbers.get("_quantity"), Decimal(1))
+        if not 0 < quantity < MOST_PIECES:
+            quantity = Decimal(1)
+        amount = _EXACT.multiply(price, quantity) if abs(price) < MOST_MONEY else Decimal(0)
+        return cls(
+            currency=currency.upper() if re.fullmatch("[A-Za-z]{3}", currency) else "",
+            product=product.replace("\0", "")[:PRODUCT_LENGTH], quantity=_rounded(quantity),
+            amount=_rounded(amount if abs(amount) < MOST_MONEY else Decimal(0)),
+        )  # fmt: skip
+
+
+MOST_MONEY, MOST_PIECES = 10**12, 10**9  # of one purchase; more is a mistake
+PRODUCT_LENGTH = 200
+_EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
+
+
+def _decimal(value: Any, otherwise: Decimal) -> Decimal:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return Decimal(repr(value)) if is_number else otherwise
+
+
+def _rounded(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.0001"), context=_EXACT)

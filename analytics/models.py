@@ -244,6 +244,58 @@ class SendCounter(models.Model):
         return f"{kind_label(self.kind)} {self.channel} {self.status}: {self.total}"
 
 
+class RevenueCounter(models.Model):
+    """What was bought, by whose run (0: nobody's), currency and hour, beside the events ``_monetization.purchase``."""
+
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    run_id = models.BigIntegerField()
+    treatment = models.SmallIntegerField(default=0)
+    kind = models.SmallIntegerField()
+    currency = models.CharField(max_length=3, blank=True)  # ISO 4217
+    hour = models.DateTimeField()
+    purchases = models.BigIntegerField(default=0)
+    quantity = models.DecimalField(max_digits=24, decimal_places=4, default=0)
+    amount = models.DecimalField(max_digits=28, decimal_places=4, default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "source_kind", "source_id", "run_id", "treatment", "kind", "currency", "hour"],
+                name="revenue_counter_once",
+            )
+        ]
+        indexes = [models.Index(fields=["project_id", "hour"], name="revenue_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} in {self.purchases} purchases"
+
+
+class ProductCounter(models.Model):
+    """The same by product, whoever's run it came from."""
+
+    project_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()
+    currency = models.CharField(max_length=3, blank=True)
+    product = models.CharField(max_length=200, blank=True)
+    hour = models.DateTimeField()
+    purchases = models.BigIntegerField(default=0)
+    quantity = models.DecimalField(max_digits=24, decimal_places=4, default=0)
+    amount = models.DecimalField(max_digits=28, decimal_places=4, default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "hour", "kind", "currency", "product"],
+                include=["purchases", "quantity", "amount"], name="product_counter_once",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.product}: {self.amount} {self.currency}"
+
+
 class EventType(models.Model):
     """A type of events that a project's own programs send, and the number under which they are stored."""
 

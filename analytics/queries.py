@@ -9,13 +9,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from django.db import connection
 from django.db.models import Q, Sum
 
 from analytics.conditions import Attributes, Metrics, holding
 from analytics.event_names import names_of
 from analytics.models import Counter, Event, EventKind, HitClass, Reach, ReachAddition, SourceKind
+from analytics.ports import RunSource
 from core.audience import Audience
-from core.sql import id_set
+from core.sql import bigint_array, id_set
 
 # Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
 COUNTED = (HitClass.PERSON, HitClass.PROXY)
@@ -221,6 +223,37 @@ def did_often(
     conditions, params = conditions + held, params | given
     query = f"SELECT endpoint_id FROM analytics_event WHERE {' AND '.join(conditions)} GROUP BY 1 HAVING count(*) >= %(least)s"
     return id_set(query, params)
+
+
+def last_reactions(*, project_id: int, asked: Sequence[tuple[Collection[int], datetime.datetime]]) -> list[RunSource | None]:
+    """Of each group of endpoints and moment: the run to whose message one of them last reacted, by a click or by opening a notification,
+    within ``REACTION`` before. One query."""
+    if not asked:
+        return []
+    given: dict[str, Any] = {
+        "project": project_id, "ids": [bigint_array(ids) for ids, _at in asked], "ats": [at for _ids, at in asked], "within": REACTION,
+        "kinds": [int(kind) for kind in _REACTIONS], "classes": [int(one) for one in (HitClass.NONE, *COUNTED)],
+    }  # fmt: skip
+    found: list[RunSource | None] = [None] * len(asked)
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_REACTIONS, given)
+        for number, *source in cursor.fetchall():
+            found[number - 1] = RunSource(*source)
+    return found
+
+
+REACTION = datetime.timedelta(days=7)  # within which what somebody does is put down to the message that he reacted to
+_REACTIONS = (EventKind.EMAIL_CLICK, EventKind.CAMPAIGN_OPENED_NOTIFICATION, EventKind.JOURNEY_OPENED_NOTIFICATION)
+_LAST_REACTIONS = """
+    SELECT asked.number, last.source_kind, last.source_id, last.run_id, last.treatment
+      FROM unnest(%(ids)s::text[], %(ats)s::timestamptz[]) WITH ORDINALITY AS asked (ids, at, number)
+     CROSS JOIN LATERAL (
+           SELECT source_kind, source_id, run_id, treatment FROM analytics_event
+            WHERE project_id = %(project)s AND endpoint_id = ANY(asked.ids::bigint[]) AND occurred_at <= asked.at
+              AND occurred_at > asked.at - %(within)s AND kind = ANY(%(kinds)s) AND hit_class = ANY(%(classes)s)
+              AND source_id IS NOT NULL AND run_id IS NOT NULL
+            ORDER BY occurred_at DESC LIMIT 1) AS last
+"""
 
 
 def did_after(*, project_id: int, kind: int, since: datetime.datetime) -> Audience:

@@ -10,7 +10,7 @@ from console.dashboards import views as dashboards
 from console.reports import views as reports
 from console.sql import remote
 from console.sql import views as sql
-from console.statistics import exploring, making_points
+from console.statistics import exploring, making_points, revenue
 from console.statistics import views as statistics
 
 app_name = "console"
@@ -24,6 +24,7 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/point/", making_points.make_point_segment, name="make-point-segment"),
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
+    path("p/<str:project_id>/statistics/revenue/", revenue.show_revenue, name="show-revenue"),
     path("p/<str:project_id>/statistics/report/", reports.show_report, name="show-report"),
     path("p/<str:project_id>/statistics/report/send/", reports.send_report, name="send-report"),
     path("reports/off/<str:token>/", reports.turn_off_report, name="turn-off-report"),

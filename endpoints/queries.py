@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,18 @@ def of_same_users(*, project_id: int, ids: Audience) -> Audience:
                 WHERE project_id = %(project)s AND user_id IN (
                       SELECT user_id FROM endpoints_endpoint WHERE project_id = %(project)s AND id = ANY(%(ids)s::bigint[]))"""
     return ids | id_set(query, {"project": project_id, "ids": bigint_array(ids)})
+
+
+def groups_of_users(*, project_id: int, ids: Collection[int]) -> dict[int, list[int]]:
+    """Of each of these endpoints all endpoints of its user, itself among them. One query."""
+    found = {one: [one] for one in ids}
+    query = """SELECT me.id, other.id FROM endpoints_endpoint me JOIN endpoints_endpoint other ON other.user_id = me.user_id
+                WHERE me.project_id = %(project)s AND me.id = ANY(%(ids)s::bigint[]) AND other.id <> me.id"""
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"project": project_id, "ids": bigint_array(ids)})
+        for one, other in cursor.fetchall():
+            found[one].append(other)
+    return found
 
 
 def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:

@@ -15,6 +15,7 @@ from analytics import conditions
 from analytics.explorer import reading
 from analytics.explorer.question import Answer, Cut, Question, QuestionRefused
 from analytics.kpis.measures import COUNTED
+from analytics.models import SourceKind
 from core.audience import Audience
 from core.sql import id_set
 
@@ -36,7 +37,7 @@ _WHERE = f"SELECT min(occurred_at), count(*) FROM ({_NEWEST}) AS read"
 _OF_SPANS = """
     SELECT DISTINCT read.endpoint_id FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS span (first, next)
      CROSS JOIN LATERAL (
-           SELECT endpoint_id, data FROM analytics_event
+           SELECT endpoint_id, data, source_kind, source_id FROM analytics_event
             WHERE project_id = %(project)s AND kind = ANY(%(kinds)s) AND hit_class = ANY(%(classes)s)
               AND occurred_at >= span.first AND occurred_at < span.next) AS read
 """
@@ -69,8 +70,10 @@ def people(
     attributes: conditions.Attributes = (),
     metrics: conditions.Metrics = (),
     without: str = "",
+    campaign_id: int | None = None,
 ) -> Audience:
     """The endpoints with an event of these kinds in one of the spans (their ends not counted). ``without``: an attribute that it lacks.
+    ``campaign_id``: the campaign that it came from, 0: none.
 
     Reads the events of the spans. Raises ``QuestionRefused`` when that takes too long.
     """
@@ -78,6 +81,9 @@ def people(
     if without:
         held.append("coalesce(data->'attributes'->>%(without)s, '') = ''")
         params["without"] = without
+    if campaign_id is not None:
+        held.append("CASE source_kind WHEN %(campaigns)s THEN coalesce(source_id, 0) ELSE 0 END = %(campaign)s")
+        params |= {"campaigns": int(SourceKind.CAMPAIGN), "campaign": campaign_id}
     params |= {
         "project": project_id, "kinds": [int(kind) for kind in kinds], "classes": _CLASSES, "starts": [start for start, _end in spans],
         "ends": [end for _start, end in spans],

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
-from analytics.models import Counter, Reach, ReachAddition, SendCounter, SmsCounter
-from analytics.services.record import NOT_REACHING, SEND_KINDS, SMS_KINDS
+from analytics.models import Counter, HitClass, ProductCounter, Reach, ReachAddition, RevenueCounter, SendCounter, SmsCounter
+from analytics.rollups import purchases
+from analytics.services.record import NOT_REACHING, PURCHASE_KINDS, SEND_KINDS, SMS_KINDS
 from core.audience import Audience
 
-_SOURCE = "source_kind, coalesce(source_id, 0), coalesce(run_id, 0), treatment, kind"
+_SOURCE = "source_kind, coalesce(source_id, 0) AS source_id, coalesce(run_id, 0) AS run_id, treatment, kind"
 _OF_DAY = "FROM analytics_event WHERE project_id = %(project)s AND occurred_at >= %(start)s AND occurred_at < %(end)s"
 _HOUR = "date_trunc('hour', occurred_at, 'UTC')"
 _COUNTERS = f"""
@@ -33,6 +34,14 @@ _SENDS = f"""
     SELECT {_SOURCE}, left(coalesce(nullif(data->>'channel', ''), 'EMAIL'), 30), left(coalesce(data->>'status', ''), 60), {_HOUR},
            count(*)
       {_OF_DAY} AND kind = ANY(%(sends)s) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+"""
+_PURCHASES = purchases.of(f"{_OF_DAY} AND kind = ANY(%(purchases)s) AND hit_class <> %(scanner)s", f"{_SOURCE}, {_HOUR} AS hour")
+_REVENUE = f"""
+    SELECT source_kind, source_id, run_id, treatment, kind, currency, hour, count(*), sum(quantity), sum(amount)
+      FROM ({_PURCHASES}) AS bought GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+_PRODUCTS = f"""
+    SELECT kind, currency, product, hour, count(*), sum(quantity), sum(amount) FROM ({_PURCHASES}) AS bought GROUP BY 1, 2, 3, 4
 """
 _REACH = f"""
     SELECT {_SOURCE}, hit_class, -1, array_agg(DISTINCT endpoint_id) {_OF_DAY} AND kind <> ALL(%(none)s) GROUP BY 1, 2, 3, 4, 5, 6
@@ -50,17 +59,21 @@ _COUNTER_KEY = (*_KEY, "hit_class", "link_number", "hour")
 _SMS_KEY = (*_KEY, "country", "status", "hour")
 _SENDS_KEY = (*_KEY, "channel", "status", "hour")
 _REACH_KEY = (*_KEY, "hit_class", "link_number")
+_REVENUE_KEY = (*_KEY, "currency", "hour")
+_PRODUCT_KEY = ("kind", "currency", "product", "hour")
 _SMS_VALUES = ("messages", "parts", "millicents")
+_BOUGHT = ("purchases", "quantity", "amount")
 _Value = TypeVar("_Value")
 _LOCK = """
-    LOCK TABLE analytics_counter, analytics_sendcounter, analytics_smscounter, analytics_reach, analytics_reachaddition
+    LOCK TABLE analytics_counter, analytics_sendcounter, analytics_smscounter, analytics_revenuecounter, analytics_productcounter,
+               analytics_reach, analytics_reachaddition
             IN SHARE ROW EXCLUSIVE MODE
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``what``: counter, send, sms or reach; ``kept`` and ``counted``: what is kept, and what the events say."""
+    """``what``: counter, send, sms, revenue, product or reach; ``kept`` and ``counted``: what is kept, and what the events say."""
 
     what: str
     day: datetime.date
@@ -74,6 +87,8 @@ class _Day:
     counters: dict[tuple[Any, ...], tuple[int, ...]]
     sends: dict[tuple[Any, ...], tuple[int, ...]]
     sms: dict[tuple[Any, ...], tuple[int, ...]]
+    revenue: dict[tuple[Any, ...], tuple[Any, ...]]
+    products: dict[tuple[Any, ...], tuple[Any, ...]]
     reach: dict[tuple[Any, ...], Audience]
 
 
@@ -102,6 +117,8 @@ def rebuild(*, project_id: int, day: datetime.date, raise_only: bool) -> int:
                 counters=_merged(kept.counters, counted.counters, _larger),
                 sends=_merged(kept.sends, counted.sends, _larger),
                 sms=_merged(kept.sms, counted.sms, _larger),
+                revenue=_merged(kept.revenue, counted.revenue, _more),
+                products=_merged(kept.products, counted.products, _more),
                 reach=_merged(kept.reach, counted.reach, lambda one, other: one | other),
             )
         if wrong:
@@ -111,6 +128,11 @@ def rebuild(*, project_id: int, day: datetime.date, raise_only: bool) -> int:
 
 def _larger(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(max(pair) for pair in zip(one, other, strict=True))
+
+
+def _more(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of the same purchases those of which there are more: money that came back makes an amount smaller."""
+    return max(one, other, key=lambda bought: bought[0])
 
 
 def _merged(
@@ -124,6 +146,8 @@ def _compared(day: datetime.date, kept: _Day, counted: _Day) -> Iterator[Differe
         ("counter", _COUNTER_KEY, kept.counters, counted.counters),
         ("send", _SENDS_KEY, kept.sends, counted.sends),
         ("sms", _SMS_KEY, kept.sms, counted.sms),
+        ("revenue", _REVENUE_KEY, kept.revenue, counted.revenue),
+        ("product", _PRODUCT_KEY, kept.products, counted.products),
         ("reach", _REACH_KEY, kept.reach, counted.reach),
     ]
     for what, names, mine, theirs in parts:
@@ -148,6 +172,8 @@ def _kept(project_id: int, day: datetime.date) -> _Day:
     counters = Counter.objects.filter(**hours, total__gt=0).values_list(*_COUNTER_KEY, "total")
     sends = SendCounter.objects.filter(**hours, total__gt=0).values_list(*_SENDS_KEY, "total")
     sms = SmsCounter.objects.filter(**hours).values_list(*_SMS_KEY, *_SMS_VALUES)
+    revenue = RevenueCounter.objects.filter(**hours, purchases__gt=0).values_list(*_REVENUE_KEY, *_BOUGHT)
+    products = ProductCounter.objects.filter(**hours, purchases__gt=0).values_list(*_PRODUCT_KEY, *_BOUGHT)
     reach: dict[tuple[Any, ...], Audience] = {}
     for model in (Reach, ReachAddition):
         for *key, members in model.objects.filter(project_id=project_id, day=day).values_list(*_REACH_KEY, "members"):
@@ -157,6 +183,8 @@ def _kept(project_id: int, day: datetime.date) -> _Day:
         counters={tuple(row[:-1]): (row[-1],) for row in counters},
         sends={tuple(row[:-1]): (row[-1],) for row in sends},
         sms={tuple(row[:-3]): tuple(row[-3:]) for row in sms},
+        revenue={tuple(row[:-3]): tuple(row[-3:]) for row in revenue},
+        products={tuple(row[:-3]): tuple(row[-3:]) for row in products},
         reach=reach,
     )
 
@@ -166,6 +194,7 @@ def _counted(cursor: Any, project_id: int, day: datetime.date) -> _Day:
     given = {
         "project": project_id, "start": start, "end": end, "none": [int(kind) for kind in NOT_REACHING],
         "sms": [int(kind) for kind in SMS_KINDS], "sends": [int(kind) for kind in SEND_KINDS],
+        "purchases": [int(kind) for kind in PURCHASE_KINDS], "scanner": int(HitClass.SCANNER),
     }  # fmt: skip
     cursor.execute(_COUNTERS, given)
     counters: dict[tuple[Any, ...], tuple[int, ...]] = {tuple(row[:-1]): (int(row[-1]),) for row in cursor.fetchall()}
@@ -173,13 +202,17 @@ def _counted(cursor: Any, project_id: int, day: datetime.date) -> _Day:
     sends: dict[tuple[Any, ...], tuple[int, ...]] = {tuple(row[:-1]): (int(row[-1]),) for row in cursor.fetchall()}
     cursor.execute(_SMS, given)
     sms = {tuple(row[:-3]): tuple(int(one) for one in row[-3:]) for row in cursor.fetchall()}
+    cursor.execute(_REVENUE, given)
+    revenue = {tuple(row[:-3]): tuple(row[-3:]) for row in cursor.fetchall()}
+    cursor.execute(_PRODUCTS, given)
+    products = {tuple(row[:-3]): tuple(row[-3:]) for row in cursor.fetchall()}
     cursor.execute(_REACH, given)
-    return _Day(counters, sends, sms, {tuple(row[:-1]): Audience(row[-1]) for row in cursor.fetchall()})
+    return _Day(counters, sends, sms, revenue, products, {tuple(row[:-1]): Audience(row[-1]) for row in cursor.fetchall()})
 
 
 def _write(cursor: Any, project_id: int, day: datetime.date, counted: _Day) -> None:
     start, end = _bounds(day)
-    for model in (Counter, SendCounter, SmsCounter):
+    for model in (Counter, SendCounter, SmsCounter, RevenueCounter, ProductCounter):
         model.objects.filter(project_id=project_id, hour__gte=start, hour__lt=end).delete()
     for reaching in (Reach, ReachAddition):
         reaching.objects.filter(project_id=project_id, day=day).delete()
@@ -187,6 +220,8 @@ def _write(cursor: Any, project_id: int, day: datetime.date, counted: _Day) -> N
         ("analytics_counter", (*_COUNTER_KEY, "total"), [(*key, *value) for key, value in counted.counters.items()]),
         ("analytics_sendcounter", (*_SENDS_KEY, "total"), [(*key, *value) for key, value in counted.sends.items()]),
         ("analytics_smscounter", (*_SMS_KEY, *_SMS_VALUES), [(*key, *value) for key, value in counted.sms.items()]),
+        ("analytics_revenuecounter", (*_REVENUE_KEY, *_BOUGHT), [(*key, *value) for key, value in counted.revenue.items()]),
+        ("analytics_productcounter", (*_PRODUCT_KEY, *_BOUGHT), [(*key, *value) for key, value in counted.products.items()]),
         ("analytics_reach", (*_REACH_KEY, "day", "members"), [(*key, day, bytes(value)) for key, value in counted.reach.items()]),
     ]
     for table, names, values in rows:

@@ -14,8 +14,8 @@ import orjson
 from django.db import connection
 from psycopg2.extras import execute_values
 
-from analytics.events import EventBlock, EventRow, Send, Sms
-from analytics.models import EventKind
+from analytics.events import EventBlock, EventRow, Purchase, Send, Sms
+from analytics.models import EventKind, HitClass
 from analytics.stream.horizon import WRITING
 from core.audience import Audience
 from core.sql import Together, bigint_array, execute_again, text_array
@@ -55,6 +55,21 @@ _COUNT_SENDS = """
     ON CONFLICT (project_id, source_kind, source_id, run_id, treatment, kind, channel, status, hour)
     DO UPDATE SET total = kept.total + excluded.total
 """
+_COUNT_REVENUE = """
+    INSERT INTO analytics_revenuecounter AS kept
+           (project_id, source_kind, source_id, run_id, treatment, kind, currency, hour, purchases, quantity, amount)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (project_id, source_kind, source_id, run_id, treatment, kind, currency, hour)
+    DO UPDATE SET purchases = kept.purchases + excluded.purchases, quantity = kept.quantity + excluded.quantity,
+                  amount = kept.amount + excluded.amount
+"""
+_COUNT_PRODUCTS = """
+    INSERT INTO analytics_productcounter AS kept (project_id, hour, kind, currency, product, purchases, quantity, amount)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (project_id, hour, kind, currency, product)
+    DO UPDATE SET purchases = kept.purchases + excluded.purchases, quantity = kept.quantity + excluded.quantity,
+                  amount = kept.amount + excluded.amount
+"""
 _REACH_LOCKED = """
     SELECT id, members FROM analytics_reach
      WHERE project_id = %s AND source_kind = %s AND source_id = %s AND run_id = %s AND treatment = %s AND kind = %s
@@ -81,6 +96,7 @@ _REACHING = frozenset({EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EM
 # Whom a run sent to is in its outcomes; a text message that is on its way says nothing yet.
 NOT_REACHING = frozenset({EventKind.CAMPAIGN_SEND, EventKind.JOURNEY_SEND, EventKind.EMAIL_SEND, EventKind.SMS_BUFFERED})
 SMS_KINDS = frozenset({EventKind.SMS_BUFFERED, EventKind.SMS_SUCCESS, EventKind.SMS_FAILURE, EventKind.SMS_OPTOUT})
+PURCHASE_KINDS = frozenset({EventKind.MONETIZATION_PURCHASE})
 SEND_KINDS = frozenset({EventKind.CAMPAIGN_SEND, EventKind.JOURNEY_SEND})
 ANY_LINK = -1
 
@@ -122,6 +138,7 @@ def record_events(
         _count(together, groups)
         _count_sends(together, events, blocks)
         _count_sms(together, events)
+        _count_purchases(together, events, blocks)
         _reach_later(together, groups)
         together.send()
         add_reach(cursor, {key: Audience(ids) for key, ids in _reached(groups, _at_once).items()})
@@ -230,6 +247,27 @@ def _count_sms(together: Together, events: Sequence[EventRow]) -> None:
                 total[place] += more
     for key in sorted(totals):
         together.execute_again(_COUNT_SMS, [*key, *totals[key]], rows=1)
+
+
+def _count_purchases(together: Together, events: Sequence[EventRow], blocks: Sequence[EventBlock]) -> None:
+    revenue: dict[tuple[Any, ...], list[Any]] = collections.defaultdict(lambda: [0, 0, 0])
+    products: dict[tuple[Any, ...], list[Any]] = collections.defaultdict(lambda: [0, 0, 0])
+    told: list[EventRow | EventBlock] = [*events, *blocks]
+    for e in told:
+        if e.kind not in PURCHASE_KINDS or e.hit_class == HitClass.SCANNER:
+            continue
+        purchase, hour = Purchase.of(e.data or {}), _hour(e.occurred_at)
+        count = len(e.endpoint_ids) if isinstance(e, EventBlock) else 1
+        for total in (
+            revenue[(*_source(e), int(e.kind), purchase.currency, hour)],
+            products[e.project_id, hour, int(e.kind), purchase.currency, purchase.product],
+        ):
+            total[0] += count
+            total[1] += count * purchase.quantity
+            total[2] += count * purchase.amount
+    for query, totals in ((_COUNT_REVENUE, revenue), (_COUNT_PRODUCTS, products)):
+        for key in sorted(totals):
+            together.execute_again(query, [*key, *totals[key]], rows=1)
 
 
 def _source(e: EventRow | EventBlock) -> tuple[int, int, int, int, int]:

@@ -30,7 +30,7 @@ def picture(*, project: Project, question: Question, answer: Answer, type_name: 
     title = _("%(measure)s of %(type)s") % {"measure": _measure(question), "type": type_name}
     return Chart(
         "explore", title, _kind(question, len(labels), len(series)), labels, series, corner=_("When"),
-        points="" if question.is_by_campaign else points,
+        points=points,
     )  # fmt: skip
 
 

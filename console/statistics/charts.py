@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``kind``: line, bar, stacked, pie (of the first series), number, or heat (``series`` are its rows then).
+    """``kind``: line, bar, stacked, ranks (bars that lie), pie (of the first series), number, or heat (``series`` are its rows then).
 
     ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw. ``points``: the address where
     a point can be made a segment, without the point (``point_url``); ``label_keys``: what the labels are in it, if not what is shown.
@@ -50,6 +50,7 @@ class Chart:
     empty: str = ""
     points: str = ""
     label_keys: Sequence[str] = ()
+    is_first_drawn_alone: bool = False  # the other series are of the table only
 
     @property
     def data(self) -> dict[str, Any]:
@@ -60,7 +61,7 @@ class Chart:
             "labels": list(self.labels),
             "series": [
                 {"name": one.name, "values": list(one.values), "isRate": one.is_rate} | ({"key": one.key} if self.points else {})
-                for one in self.series
+                for one in (self.series[:1] if self.is_first_drawn_alone else self.series)
             ],
         } | keys
 

@@ -16,6 +16,7 @@ from analytics.conditions import SIGNS
 from analytics.event_names import names_of
 from analytics.models import EventKind
 from analytics.statistics import daily
+from campaigns.models import Campaign
 from console.statistics import answers
 from console.statistics.forms import MOST_CONDITIONS, OF_ATTRIBUTE, ExploreForm
 from console.statistics.frame import show_page, today
@@ -117,6 +118,8 @@ def explored_point(asked: Asked) -> Point:
     if place is None or not asked.series.startswith(answers.VALUE):
         raise unknown()
     value = asked.series.removeprefix(answers.VALUE)
+    if question.is_by_campaign:
+        return _of_campaign(question, event, asked, place, value)
     attributes = [*question.attributes, *([(question.group, (value,))] if question.group and value else [])]
     without = question.group if not value else ""
     members = acted(
@@ -126,6 +129,18 @@ def explored_point(asked: Asked) -> Point:
         _("%(event)s%(value)s on %(day)s") % {"event": event, "value": f" ({value})" if value else "", "day": asked.label},
         members,
     )
+
+
+def _of_campaign(question: explorer.Question, event: str, asked: Asked, place: int, value: str) -> Point:
+    """``value``: the campaign's number; empty: of none."""
+    campaign = (
+        Campaign.objects.filter(project=asked.project, pk=int(value)).first() if value.isascii() and value.isdecimal() else None
+    )
+    if value and campaign is None:
+        raise unknown()
+    members = acted(asked, [question.kind], [question.buckets.span(place)], campaign_id=campaign.pk if campaign else 0)
+    said = f" ({campaign.name})" if campaign else ""
+    return Point(_("%(event)s%(value)s on %(day)s") % {"event": event, "value": said, "day": asked.label}, members)
 
 
 _COMPARISONS = {"=": "EQUAL", ">": "GREATER_THAN", "<": "LESS_THAN", ">=": "GREATER_THAN_OR_EQUAL", "<=": "LESS_THAN_OR_EQUAL"}

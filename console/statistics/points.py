@@ -57,6 +57,12 @@ class Asked:
         return self.days.first + datetime.timedelta(days=place)
 
     @property
+    def whole(self) -> Span:
+        """When the page's days begin and end."""
+        days = Buckets(self.days, Grain.DAY)
+        return days.start, days.end
+
+    @property
     def span(self) -> Span:
         """When the label's day begins and ends."""
         return Buckets(Days(self.day, self.day, self.days.zone), Grain.DAY).span(0)

@@ -13,6 +13,6 @@ def statistics_tabs(project: Project) -> list[tuple[str, str, str]]:
     pages = [
         ("messages", _("Messages"), "show-statistics"), ("comparison", _("Comparison"), "compare-campaigns"),
         ("usage", _("Usage"), "show-usage"), ("events", _("Events"), "show-events"),
-        ("funnel", _("Funnel"), "show-funnel"), ("report", _("Weekly report"), "show-report"),
+        ("funnel", _("Funnel"), "show-funnel"), ("revenue", _("Revenue"), "show-revenue"), ("report", _("Weekly report"), "show-report"),
     ]  # fmt: skip
     return [(name, label, reverse(f"console:{page}", args=[project.public_id])) for name, label, page in pages]

@@ -20,10 +20,12 @@ from analytics import ports
 from analytics.events import EventRow
 from analytics.hits import queue
 from analytics.models import EventKind, HitClass, SourceKind
+from analytics.queries import last_reactions
 from analytics.services.event_types import LIMIT, kinds_of
 from core.errors import Refusal
 from endpoints.arrivals import Told, instants
 from endpoints.models import ChannelType, Endpoint, OptOutEntry
+from endpoints.queries import groups_of_users
 from endpoints.services.update import Accepted, update_endpoints
 from endpoints.writing.refusals import ItemRefused
 from projects.models import Project
@@ -192,10 +194,10 @@ def _instant(text: object) -> datetime.datetime | None:
 
 
 def _sources(project: Project, events: Iterable[Mapping[str, Any]]) -> dict[str, ports.RunSource]:
-    """The runs that opened notifications name."""
+    """The runs that events name: the SDKs say so of what is done after a notification was opened."""
     named = {
         str(_map(event, "Attributes").get(name))
-        for event in events if event["EventType"] in _NAMES_OF_APPS
+        for event in events
         for name in ("campaign_activity_id", "journey_activity_id")
     }  # fmt: skip
     found: dict[str, ports.RunSource] = {}
@@ -205,25 +207,39 @@ def _sources(project: Project, events: Iterable[Mapping[str, Any]]) -> dict[str,
 
 
 def event_rows(*, project: Project, given: Sequence[Given], sources: Mapping[str, ports.RunSource]) -> list[EventRow]:
-    """The rows of events that were checked."""
+    """The rows of events that were checked. Whose message they came from is what they name (``sources``); a purchase that names none
+    is put down to the last message that its person reacted to."""
     ids = [uuid.uuid5(_NAMESPACE, f"{one.endpoint_pk}:{one.event_id}") for one in given]
     times = instants({
         event_id: Told(_instant(one.event["Timestamp"]) or one.arrived_at, one.arrived_at)
         for event_id, one in zip(ids, given, strict=True)
     })  # fmt: skip
+    whose = [_named(one, sources) for one in given]
+    unnamed = [
+        place for place, one in enumerate(given) if one.kind == EventKind.MONETIZATION_PURCHASE and whose[place] is None
+    ]  # fmt: skip
+    groups = groups_of_users(project_id=project.pk, ids={given[place].endpoint_pk for place in unnamed}) if unnamed else {}
+    reactions = last_reactions(
+        project_id=project.pk, asked=[(groups[given[place].endpoint_pk], times[ids[place]]) for place in unnamed]
+    )  # fmt: skip
+    for place, reaction in zip(unnamed, reactions, strict=True):
+        whose[place] = reaction
     return [
         EventRow(
             id=event_id, occurred_at=times[event_id], project_id=project.pk, endpoint_id=one.endpoint_pk, kind=one.kind,
-            hit_class=one.hit_class, data=_data(one.event, one.arrived_at), **_whose(one, sources),
+            hit_class=one.hit_class, data=_data(one.event, one.arrived_at), **_columns(source),
         )
-        for event_id, one in zip(ids, given, strict=True)
+        for event_id, one, source in zip(ids, given, whose, strict=True)
     ]  # fmt: skip
 
 
-def _whose(one: Given, sources: Mapping[str, ports.RunSource]) -> dict[str, Any]:
+def _named(one: Given, sources: Mapping[str, ports.RunSource]) -> ports.RunSource | None:
     attributes = _map(one.event, "Attributes")
     activity = str(attributes.get("campaign_activity_id") or attributes.get("journey_activity_id") or "")
-    source = sources.get(activity) if one.kind in _OF_APPS else None
+    return sources.get(activity)
+
+
+def _columns(source: ports.RunSource | None) -> dict[str, Any]:
     if source is None:
         return {"source_kind": SourceKind.DIRECT}
     return {

@@ -13,7 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.events import EventBlock, EventRow
-from analytics.models import Counter, EventKind, HitClass, Reach, ReachAddition, SmsCounter, SourceKind
+from analytics.models import (
+    Counter,
+    EventKind,
+    HitClass,
+    ProductCounter,
+    Reach,
+    ReachAddition,
+    RevenueCounter,
+    SmsCounter,
+    SourceKind,
+)
 from analytics.rollups import recount
 from analytics.services.reach import fold_reach
 from analytics.services.record import record_events
@@ -77,6 +87,59 @@ def test_a_random_months_numbers_are_those_of_its_events(drawn: list[tuple[Any, 
     for day in recount.days(project_id=project.pk):
         recount.rebuild(project_id=project.pk, day=day, raise_only=True)
     assert wrong(project.pk) == []
+
+
+PRICES = st.one_of(
+    st.none(),
+    st.integers(-(10**13), 10**13),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([0.00005, -0.00005, 1e300]),
+)
+purchases = st.tuples(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "_currency": st.sampled_from(["KRW", "krw", "USD", "won", "ＫＲＷ", "KR\n", "ß", "", "a-z"]),
+            "_product_id": st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=220),
+        },
+    ),
+    st.fixed_dictionaries({"_item_price": PRICES}, optional={"_quantity": PRICES}),
+    st.integers(0, 30 * 60), st.sampled_from([HitClass.NONE, HitClass.SCANNER]), st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(purchases, max_size=8))
+def test_what_was_bought_is_counted_as_its_events_say(drawn: list[tuple[Any, ...]]) -> None:
+    project = make_project()
+    for attributes, metrics, minutes, hit_class, is_sent in drawn:
+        told = {"attributes": attributes, "metrics": {name: value for name, value in metrics.items() if value is not None}}
+        more: dict[str, Any] = {"hit_class": hit_class} | (of_campaign() if is_sent else {})
+        record(row(project.pk, kind=EventKind.MONETIZATION_PURCHASE, minutes=minutes, data=told, **more))
+
+    assert wrong(project.pk) == []
+    RevenueCounter.objects.filter(project_id=project.pk).update(amount=0, purchases=0)
+    ProductCounter.objects.filter(project_id=project.pk).delete()
+    for day in recount.days(project_id=project.pk):
+        recount.rebuild(project_id=project.pk, day=day, raise_only=True)
+    assert wrong(project.pk) == []
+
+
+def test_a_purchase_is_its_price_by_its_quantity_in_its_currency() -> None:
+    project = make_project()
+    told = [
+        ({"_currency": "krw", "_product_id": "A"}, {"_item_price": 1_500, "_quantity": 3}),
+        ({"_currency": "KRW"}, {"_item_price": 0.1}),
+    ]
+    record(*(row(project.pk, kind=EventKind.MONETIZATION_PURCHASE, data={"attributes": a, "metrics": m}) for a, m in told))
+    record(row(project.pk, kind=EventKind.MONETIZATION_PURCHASE))
+
+    found = RevenueCounter.objects.filter(project_id=project.pk).order_by("currency")
+    assert [(one.currency, one.purchases, str(one.quantity), str(one.amount)) for one in found] == [
+        ("", 1, "1.0000", "0.0000"), ("KRW", 2, "4.0000", "4500.1000"),
+    ]  # fmt: skip
+    products = ProductCounter.objects.filter(project_id=project.pk).order_by("currency", "product")
+    assert [(one.product, str(one.amount)) for one in products] == [("", "0.0000"), ("", "0.1000"), ("A", "4500.0000")]
 
 
 def test_a_block_a_text_message_and_an_own_type_are_counted() -> None:

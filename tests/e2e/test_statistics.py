@@ -131,6 +131,7 @@ def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_serve
         for address, name in (
             (project + "statistics/", "statistics"), (project + "statistics/usage/", "usage"),
             (project + "statistics/events/", "events"), (funnel, "funnel"), (project + EXPLORED, "explore"),
+            (project + "statistics/revenue/", "revenue"),
         ):  # fmt: skip
             shoot(page, address, name)
         speak(page, "en")

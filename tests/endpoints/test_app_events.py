@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from typing import Any
 
 import pytest
 
 from analytics import queries as analytics_queries
 from analytics.hits import drain, queue
-from analytics.models import Counter, Event, EventKind, EventType, SourceKind
+from analytics.models import Counter, Event, EventKind, EventType, HitClass, RevenueCounter, SourceKind
 from analytics.rollups import recount
 from endpoints.models import Endpoint
 from endpoints.services import app_events
@@ -166,3 +167,75 @@ def test_events_survive_a_redis_that_is_away(project: Project, settings: Any) ->
     drain.drain_hits()
     drain.drain_hits()
     assert Event.objects.count() == 5
+
+
+# -- to which message a purchase is put down ---------------------------------------------------------------------------
+
+
+def clicked(endpoint: Endpoint, run: Any, *, hours: float, **more: Any) -> None:
+    from django.db import transaction
+
+    from analytics.events import EventRow
+    from analytics.services.record import record_events
+
+    at = datetime.datetime.fromisoformat(SAID) - datetime.timedelta(hours=hours)
+    given = {
+        "kind": EventKind.EMAIL_CLICK, "hit_class": HitClass.PERSON, "source_kind": SourceKind.CAMPAIGN, "source_id": run.campaign_id,
+        "run_id": run.pk, "treatment": 1,
+    }  # fmt: skip
+    with transaction.atomic():
+        record_events(
+            events=[
+                EventRow(
+                    id=uuid.uuid4(), occurred_at=at, project_id=endpoint.project_id, endpoint_id=endpoint.pk, **(given | more)
+                )
+            ]
+        )
+
+
+def bought(project: Project) -> Event:
+    drain.drain_hits()
+    return Event.objects.get(project_id=project.pk, kind=EventKind.MONETIZATION_PURCHASE)
+
+
+PURCHASE = event("_monetization.purchase", Metrics={"_item_price": 9_900}, Attributes={"_currency": "KRW"})
+
+
+def test_a_purchase_is_put_down_to_the_last_message_that_its_person_clicked(project: Project) -> None:
+    campaign = make_campaign(project=project, document={})
+    older, newer, scanned = (make_run(campaign=campaign, at=NOW - datetime.timedelta(days=number)) for number in range(3))
+    mail = make_endpoint(project=project, endpoint_id="mail-1", user_id="kim")
+    make_endpoint(project=project, endpoint_id="phone-1", user_id="kim")
+    clicked(mail, older, hours=30)
+    clicked(mail, newer, hours=2)
+    clicked(mail, scanned, hours=1, hit_class=HitClass.SCANNER)
+    clicked(mail, scanned, hours=-1)
+    clicked(make_endpoint(project=project, user_id="lee"), scanned, hours=1)
+
+    put(project, {"p": PURCHASE})
+
+    one = bought(project)
+    assert (one.source_kind, one.source_id, one.run_id, one.treatment) == (SourceKind.CAMPAIGN, campaign.pk, newer.pk, 1)
+    counter = RevenueCounter.objects.get(project_id=project.pk)
+    assert (counter.source_id, counter.run_id, counter.amount) == (campaign.pk, newer.pk, 9_900)
+
+
+def test_a_click_of_more_than_a_week_ago_sold_nothing(project: Project) -> None:
+    run = make_run(campaign=make_campaign(project=project, document={}), at=NOW)
+    clicked(make_endpoint(project=project, endpoint_id="phone-1"), run, hours=24 * 7 + 1)
+    put(project, {"p": PURCHASE})
+    assert bought(project).source_id is None
+
+
+def test_a_purchase_that_names_its_message_is_that_ones(project: Project) -> None:
+    campaign = make_campaign(project=project, document={})
+    named, other = (make_run(campaign=campaign, at=NOW - datetime.timedelta(days=number)) for number in range(2))
+    clicked(make_endpoint(project=project, endpoint_id="phone-1"), other, hours=1)
+    put(project, {"p": PURCHASE | {"Attributes": {"campaign_activity_id": named.public_id}}})
+    assert bought(project).run_id == named.pk
+
+
+def test_no_message_of_another_project_is_named_by_a_purchase(project: Project) -> None:
+    theirs = make_run(campaign=make_campaign(project=make_project(), document={}), at=NOW)
+    put(project, {"p": PURCHASE | {"Attributes": {"campaign_activity_id": theirs.public_id}}})
+    assert bought(project).source_id is None

@@ -42,7 +42,8 @@ export default class extends Controller {
 
   nearest(pixel) {
     if (!this.chart.containPixel("grid", pixel)) return [];
-    const [x] = this.chart.convertFromPixel({ gridIndex: 0 }, pixel);
+    const [x, y] = this.chart.convertFromPixel({ gridIndex: 0 }, pixel);
+    if (this.told.kind === "ranks") return [0, Math.round(y)];
     const label = Math.round(x);
     const shown = this.chart.getOption().legend[0].selected;
     const distance = (row) => Math.abs(this.chart.convertToPixel({ seriesIndex: row }, [label, this.told.series[row].values[label]])[1] - pixel[1]);
@@ -81,7 +82,8 @@ function quoted(text) {
 
 function option(data) {
   if (data.kind === "pie") return pie(data);
-  return data.kind === "heat" ? heat(data) : axes(data);
+  const kinds = { heat, ranks };
+  return (kinds[data.kind] ?? axes)(data);
 }
 
 function pie({ labels, series }) {
@@ -109,6 +111,18 @@ function axes({ kind, labels, series }) {
     series: series.map((one) => ({
       type: isBar ? "bar" : "line", stack: kind === "stacked" ? "all" : null, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48,
     })),
+  };
+}
+
+function ranks({ labels, series: [one] }) {
+  const width = Math.min(220, Math.max(90, window.innerWidth / 4));
+  return {
+    grid: { left: 8, right: 24, top: 8, bottom: 8, containLabel: true },
+    tooltip: { ...TOOLTIP, trigger: "axis", valueFormatter: (value) => plain.format(value) },
+    xAxis: { type: "value", axisLabel: { formatter: (value) => plain.format(value), hideOverlap: true } },
+    yAxis: { type: "category", data: labels, inverse: true, axisLabel: { interval: 0, width, overflow: "truncate" } },
+    color: COLORS,
+    series: [{ type: "bar", name: one.name, data: one.values, barMaxWidth: 24 }],
   };
 }
 
