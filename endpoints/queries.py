@@ -79,6 +79,19 @@ def groups_of_users(*, project_id: int, ids: Collection[int]) -> dict[int, list[
     return found
 
 
+def reached_through(*, project_id: int, ids: Collection[int], channels: Sequence[str]) -> dict[int, list[int]]:
+    """Those of the endpoints that have none of these channels, each with the endpoints of its user that have one. One query."""
+    query = """SELECT mine.id, coalesce(array_agg(other.id) FILTER (WHERE other.id IS NOT NULL), '{}')
+                 FROM endpoints_endpoint mine
+                 LEFT JOIN endpoints_endpoint other
+                        ON other.user_id = mine.user_id AND other.project_id = mine.project_id AND other.channel_type = ANY(%s)
+                WHERE mine.project_id = %s AND mine.id = ANY(%s::bigint[]) AND mine.channel_type <> ALL(%s)
+                GROUP BY mine.id"""
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(channels), project_id, bigint_array(ids), list(channels)])
+        return dict(cursor.fetchall())
+
+
 def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:
     """The endpoints of a project with these ids, ascending; ids that don't exist (any more) are left out. One query."""
     with connection.cursor() as cursor:

@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _
 from analytics.events import EventRow
 from analytics.models import HitClass, SourceKind
 from analytics.services.event_types import LIMIT, kinds_of
-from campaigns import lifecycle, limits, queries, schedule
+from campaigns import channels, lifecycle, limits, queries, schedule
 from campaigns.models import Campaign, CampaignState, EventListener, EventTrigger, Run, RunState
 from campaigns.services import occurrences, restoring
 from campaigns.services.drafts import CampaignRefused
 from core.audience import Audience
 from core.errors import Refusal
 from core.transitions import TransitionRefused
+from endpoints.queries import reached_through
 from projects.models import Installation
 from segments import evaluation
 
@@ -140,10 +141,7 @@ def _claim(campaign: Campaign, now: datetime.datetime) -> list[int]:
     expiry = limits.rules_of(campaign.project).event_expiry
     with transaction.atomic():
         held = lifecycle.hold(campaign_id=campaign.pk)  # before the runs: that is the order of locks
-        taken = dict[int, datetime.datetime]()
-        for endpoint_id, at in mine.filter(pk__in=read).values_list("endpoint_id", "occurred_at"):
-            if members is None or endpoint_id in members:
-                taken[endpoint_id] = max(at, taken.get(endpoint_id, at))  # several of one person's: one message
+        taken = _taken(campaign, members, list(mine.filter(pk__in=read).values_list("endpoint_id", "occurred_at")))
         mine.filter(pk__in=read).delete()
         if not taken:
             if not occurrences.may_go_on(campaign_id=campaign.pk):  # its end came meanwhile
@@ -158,6 +156,25 @@ def _claim(campaign: Campaign, now: datetime.datetime) -> list[int]:
             ).pk
             for place, group in enumerate(_by_age(taken, now, expiry))
         ]  # fmt: skip
+
+
+def _taken(
+    campaign: Campaign, members: Audience | None, told: Sequence[tuple[int, datetime.datetime]]
+) -> dict[int, datetime.datetime]:
+    """Who gets a message, and when the newest of each one's events happened; several within a tick are one message.
+
+    What an endpoint did that the campaign can't reach (a browser, a telephone) its user's mail addresses did.
+    """
+    reached = reached_through(
+        project_id=campaign.project_id, ids={endpoint_id for endpoint_id, _at in told},
+        channels=channels.endpoint_types(campaign.document),
+    )  # fmt: skip
+    taken = dict[int, datetime.datetime]()
+    for did, at in told:
+        for endpoint_id in reached.get(did, [did]):
+            if members is None or endpoint_id in members:
+                taken[endpoint_id] = max(at, taken.get(endpoint_id, at))
+    return taken
 
 
 def _members(campaign: Campaign, now: datetime.datetime) -> Audience | None:

@@ -11,6 +11,7 @@ from analytics import queries as analytics_queries
 from analytics.models import EventKind
 from analytics.services.event_types import known_kind
 from core.audience import Audience
+from endpoints.queries import of_same_users
 from segments import ports
 from segments.evaluation import leaves
 from segments.evaluation.moment import Moment
@@ -81,17 +82,21 @@ def did(*, project_id: int, test: Did, moment: Moment) -> Audience:
 
 
 def did_event(*, project_id: int, test: DidEvent, moment: Moment) -> Audience:
-    """Whoever did it. Of a type that the project does not know (yet) that is nobody."""
+    """Whoever did it; what a person did in an app or on a web page, all of his endpoints did. Of a type that the project does not
+    know (yet) that is nobody.
+    """
     kind = known_kind(project_id=project_id, name=test.event_type)
     since = _since(test.days, moment)
     if kind is None:
         return Audience()
     if test.is_plain:
-        return analytics_queries.did(project_id=project_id, kind=kind, since=since)
-    return analytics_queries.did_often(
-        project_id=project_id, kind=kind, at_least=test.at_least, since=since, attributes=test.attributes,
-        metrics=[(name, SIGNS[comparison], float(value)) for name, comparison, value in test.metrics],
-    )  # fmt: skip
+        found = analytics_queries.did(project_id=project_id, kind=kind, since=since)
+    else:
+        found = analytics_queries.did_often(
+            project_id=project_id, kind=kind, at_least=test.at_least, since=since, attributes=test.attributes,
+            metrics=[(name, SIGNS[comparison], float(value)) for name, comparison, value in test.metrics],
+        )  # fmt: skip
+    return of_same_users(project_id=project_id, ids=found) if kind >= EventKind.SESSION_START and found else found
 
 
 def _since(days: int | None, moment: Moment) -> datetime.date | None:
