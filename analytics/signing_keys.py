@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import threading
 import time
@@ -18,7 +17,7 @@ from django.conf import settings
 from django.db import Error, IntegrityError, transaction
 
 from analytics.models import SigningKey
-from core import secretbox
+from core import private_file, secretbox
 
 _lock = threading.Lock()
 _keys: dict[int, bytes] = {}
@@ -92,9 +91,4 @@ def _from_file() -> dict[int, bytes]:
 
 
 def _to_file(keys: dict[int, bytes]) -> None:
-    path = _file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        json.dump({str(number): secretbox.seal(secret.hex()) for number, secret in keys.items()}, out)
-    unfinished.rename(path)
+    private_file.write(_file(), json.dumps({str(number): secretbox.seal(secret.hex()) for number, secret in keys.items()}))

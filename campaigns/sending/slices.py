@@ -108,10 +108,9 @@ def claim(*, run_id: int, owner: str, now: datetime.datetime, is_over: bool = Fa
     if row is None:
         return None
     slice_id, epoch, attempt, ids, intent, done, hold_reason = row
-    written = SliceOutcome.objects.filter(slice_id=slice_id) if done else []
     return HeldSlice(
         id=slice_id, run_id=run_id, epoch=epoch, attempt=attempt, ids=list(Audience.from_bytes(ids)), intent=intent, done=done,
-        outcomes={one.outcome: one.members for one in written}, hold_reason=hold_reason,
+        outcomes=_written(slice_id) if done else {}, hold_reason=hold_reason,
     )  # fmt: skip
 
 
@@ -237,9 +236,20 @@ def _join(held: HeldSlice, hold: Hold, now: datetime.datetime, attempt: int) -> 
     return True
 
 
-def still_mine(*, held: HeldSlice, end: int) -> bool:
-    """After a commit whose answer was lost: True when it must be tried again, False when it is done; raises ``LeaseLost``."""
+def is_finished(*, held: HeldSlice, end: int) -> bool:
+    """After a ``finish`` whose answer was lost: whether it was done, and ``held`` goes on from there, or must be tried again.
+
+    Raises ``LeaseLost``.
+    """
     row = Slice.objects.filter(pk=held.id).values_list("epoch", "done_cursor").first()
     if row is None or row[0] != held.epoch:
         raise LeaseLost
-    return bool(row[1] < end)
+    if row[1] < end:
+        return False
+    held.outcomes, held.done = _written(held.id), end
+    return True
+
+
+def _written(slice_id: int) -> dict[str, Audience]:
+    """The outcomes so far, which whoever writes the next ones must know."""
+    return {one.outcome: one.members for one in SliceOutcome.objects.filter(slice_id=slice_id)}

@@ -344,19 +344,18 @@ class _Worker:
                 if not is_away(error):
                     raise
                 _log.warning("run %s: the database is away, keeping %s outcomes: %s", self._run.public_id, end - held.done, error)
-                if not self._must_retry(held, end):
-                    held.done = end
+                if self._is_finished(held, end):
                     return
             else:
                 return
 
     @staticmethod
-    def _must_retry(held: slices.HeldSlice, end: int) -> bool:
+    def _is_finished(held: slices.HeldSlice, end: int) -> bool:
         while True:
             connection.close()
             time.sleep(_RETRY_SECONDS)
             with contextlib.suppress(OperationalError, InterfaceError):
-                return slices.still_mine(held=held, end=end)
+                return slices.is_finished(held=held, end=end)
 
 
 @contextlib.contextmanager

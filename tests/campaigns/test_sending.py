@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import datetime
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -321,6 +322,24 @@ def test_a_recurring_campaign_claims_each_occurrence_once_and_catches_up_once() 
 
     assert [run.occurrence_at.day for run in Run.objects.order_by("occurrence_at")] == [25, 28]
     assert Treatment.objects.get().next_run_at is None
+
+
+@pytest.mark.django_db
+def test_a_commit_whose_answer_was_lost_is_known_to_what_is_written_next() -> None:
+    clock = Clock()
+    run = launched(10, clock=clock)
+    held = slices.claim(run_id=run.pk, owner="a", now=clock())
+    assert held is not None
+    assert slices.intend(held=held, end=4, now=clock())
+    unanswered = copy.deepcopy(held)
+    slices.finish(held=held, end=4, outcomes={"SUCCESS": held.ids[:4]}, deferred=[], events=[], now=clock())
+
+    assert slices.is_finished(held=unanswered, end=4)
+    assert not slices.is_finished(held=unanswered, end=10)
+    assert slices.intend(held=unanswered, end=10, now=clock())
+    slices.finish(held=unanswered, end=10, outcomes={"SUCCESS": held.ids[4:]}, deferred=[], events=[], now=clock())
+
+    assert outcomes(run) == {"SUCCESS": 10}
 
 
 @pytest.mark.django_db

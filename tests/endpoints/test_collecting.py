@@ -207,13 +207,13 @@ def test_a_key_is_known_to_other_processes_within_a_second_and_its_revocation_wi
 def test_without_the_database_known_keys_hold_and_nothing_that_was_answered_is_lost(page: Page, settings: Any) -> None:
     page.put(Events={"e-1": event()})
     known_keys._read_at = float("-inf")
-    read, known_keys._read = known_keys._read, refusing
+    read, known_keys._stored = known_keys._stored, refusing
     try:
         assert page.put(Events={"e-2": event()}).status == 202
         known_keys._keys = None
         assert page.put(Events={"e-3": event()}).status == 503
     finally:
-        known_keys._read = read
+        known_keys._stored = read
 
     assert collecting.drain_batches() == 2
 
