@@ -11,12 +11,15 @@ from analytics import signing_keys
 from analytics.models import (
     CataloguedDay,
     Counter,
+    DetailAddition,
+    DetailCounter,
     ErasedEndpoint,
     EventStream,
     EventType,
     Horizon,
     LakeFile,
     LakePosition,
+    MailDomain,
     ProductCounter,
     Reach,
     ReachAddition,
@@ -68,6 +71,26 @@ class ProductCounterAdmin(OperatorAdmin):
     list_display = ("hour", "project_id", "product", "currency", "purchases", "quantity", "amount")
     list_filter = ("currency",)
     search_fields = ("product",)
+
+
+@admin.register(DetailCounter)
+class DetailCounterAdmin(OperatorAdmin):
+    list_display = ("day", "project_id", "source_id", "kind", "hit_class", "detail", "value", "total")
+    list_filter = ("detail", "hit_class")
+    search_fields = ("=source_id",)
+    search_help_text = _("Number of a campaign")
+
+
+@admin.register(DetailAddition)
+class DetailAdditionAdmin(OperatorAdmin):
+    list_display = ("id", "day", "project_id", "source_id", "kind", "detail")
+    list_filter = ("detail",)
+
+
+@admin.register(MailDomain)
+class MailDomainAdmin(OperatorAdmin):
+    list_display = ("name", "project_id", "id", "made_at")
+    search_fields = ("name",)
 
 
 @admin.register(EventType)

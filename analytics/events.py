@@ -16,7 +16,8 @@ from typing import Any
 class EventRow:
     """A fact about an endpoint. ``id`` and ``occurred_at`` are made where it happens, so that writing it twice is seen.
 
-    ``kind``, ``hit_class`` and ``source_kind`` are the numbers of ``analytics.models``; ``data`` must be JSON.
+    ``kind``, ``hit_class`` and ``source_kind`` are the numbers of ``analytics.models``; ``data`` must be JSON. ``domain``: of a mail, the
+    number of where it went (``analytics.services.mail_domains``); ``client``: of a hit (``analytics.hits.clients``).
     """
 
     id: uuid.UUID | str  # or its 32 digits
@@ -31,6 +32,8 @@ class EventRow:
     treatment: int = 0
     link_number: int | None = None
     data: dict[str, Any] | None = None
+    domain: int | None = None
+    client: int | None = None
 
     @property
     def digits(self) -> str:
@@ -39,7 +42,10 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class EventBlock:
-    """The same fact about many endpoints at one moment, of which the caller's cursor tells that it is written once."""
+    """The same fact about many endpoints at one moment, of which the caller's cursor tells that it is written once.
+
+    ``domains``: of mails, where each endpoint's went (in their order); None where that is not known.
+    """
 
     occurred_at: datetime.datetime
     project_id: int
@@ -52,6 +58,7 @@ class EventBlock:
     data: dict[str, Any] | None = None
     hit_class: int = 0
     link_number: int | None = None
+    domains: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Signed links: open pixels, clicks and unsubscribe links carry everything, so that a redirect needs no database.
 
-A token is base64url of: version, key number, kind, then varints (project, campaign, run, treatment, endpoint, link number + 1),
-the target in UTF-8, and 16 bytes of HMAC-SHA256 over all of it. It holds internal ids only, no address and no client's Id.
+A token is base64url of: version, key number, kind, then varints (project, campaign, run, treatment, endpoint, domain + 1, link number + 1),
+the target in UTF-8, and 16 bytes of HMAC-SHA256 over all of it. It holds internal ids only, no address and no client's Id. ``domain`` is
+the number of the recipient's mail domain; tokens of the first version have none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from django.conf import settings
 from analytics import signing_keys
 from core import varint
 
-_VERSION = 1
+_WITHOUT_DOMAIN, _VERSION = 1, 2  # links in old mails work for years
 _KINDS = {"open": 0, "click": 1, "unsubscribe": 2}
 _NAMES = {number: name for name, number in _KINDS.items()}
 _MAC_BYTES = 16
@@ -42,13 +43,17 @@ class LinkContext:
 
 @dataclass(frozen=True, slots=True)
 class SignedHit:
-    """What a token says. ``link_number`` is None but for clicks; ``target`` is empty but for clicks."""
+    """What a token says. ``link_number`` is None but for clicks; ``target`` is empty but for clicks.
+
+    ``domain``: where the mail went (``analytics.services.mail_domains``); None when the token does not say it.
+    """
 
     kind: str
     context: LinkContext
     endpoint_id: int
     link_number: int | None = None
     target: str = ""
+    domain: int | None = None
 
 
 class RunLinks:
@@ -66,7 +71,11 @@ class RunLinks:
         self._heads = {name: bytes([_VERSION, number, kind]) + run for name, kind in _KINDS.items()}
         self._inner, self._outer = _keyed(self._secret, 0x36), _keyed(self._secret, 0x5C)
         self._base = base_url
-        self._endpoint = (0, b"\0")  # the last one: a message has many links
+        self._endpoint = (0, b"\0\0")  # the last one: a message has many links
+
+    def set_recipient(self, endpoint_id: int, domain: int | None) -> None:
+        """What follows is for this endpoint, and says where its mail went. Without it a link says no domain."""
+        self._endpoint = endpoint_id, varint.packed(endpoint_id) + varint.packed(0 if domain is None else domain + 1)
 
     def open_url(self, endpoint_id: int) -> str:
         return f"{self._base}/t/o/{self._token(self._heads['open'] + self._endpoint_bytes(endpoint_id) + _NONE)}"
@@ -84,8 +93,8 @@ class RunLinks:
     def _endpoint_bytes(self, endpoint_id: int) -> bytes:
         known, written = self._endpoint
         if known != endpoint_id:
-            written = varint.packed(endpoint_id)
-            self._endpoint = endpoint_id, written
+            self.set_recipient(endpoint_id, None)
+            written = self._endpoint[1]
         return written
 
     def _token(self, payload: bytes) -> str:
@@ -110,7 +119,7 @@ def read_token(token: str) -> SignedHit:
     except (binascii.Error, ValueError):
         raise BadToken("not base64url") from None
     payload, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-    if len(payload) < 8 or payload[0] != _VERSION:
+    if len(payload) < 8 or payload[0] not in (_WITHOUT_DOMAIN, _VERSION):
         raise BadToken("not a token of ours")
     secret = signing_keys.by_number(payload[1])
     if secret is None or not hmac.compare_digest(hmac.digest(secret, payload, "sha256")[:_MAC_BYTES], mac):
@@ -120,16 +129,18 @@ def read_token(token: str) -> SignedHit:
 
 def _parse(payload: bytes) -> SignedHit:
     numbers, position = [], 3
-    for _ in range(6):
+    for _ in range(6 if payload[0] == _WITHOUT_DOMAIN else 7):
         number, position = varint.read(payload, position)
         numbers.append(number)
-    project, campaign, run, treatment, endpoint, link = numbers
+    project, campaign, run, treatment, endpoint, *domains, link = numbers
+    domain = domains[0] if domains else 0
     return SignedHit(
         kind=_NAMES[payload[2]],
         context=LinkContext(project_id=project, campaign_id=campaign, run_id=run, treatment=treatment),
         endpoint_id=endpoint,
         link_number=link - 1 if link else None,
         target=payload[position:].decode(),
+        domain=domain - 1 if domain else None,
     )
 
 

@@ -6,6 +6,7 @@ Campaigns, runs and endpoints are known here by their ids only.
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -92,6 +93,8 @@ class Event(models.Model):
     treatment = models.SmallIntegerField(default=0)
     link_number = models.IntegerField(null=True)
     data = models.JSONField(null=True)  # what only this kind has: status, SMTP reply, user agent, target
+    domain = models.IntegerField(null=True)  # of a mail: the MailDomain it went to; 0: one of the rare ones; None: not known
+    client = models.SmallIntegerField(null=True)  # of a hit: program and device (analytics.hits.clients)
 
     class Meta:
         managed = False  # Django can't write PARTITION BY: the first migration holds the SQL
@@ -242,6 +245,79 @@ class SendCounter(models.Model):
 
     def __str__(self) -> str:
         return f"{kind_label(self.kind)} {self.channel} {self.status}: {self.total}"
+
+
+class Detail(models.IntegerChoices):
+    """What a ``DetailCounter`` tells apart. Its ``value`` is what the event has in the column of this name."""
+
+    DOMAIN = 1, "domain"
+    CLIENT = 2, "client"
+
+
+DEFERRED = 0  # in the place of a kind: refused for now and tried again, which no event tells
+
+
+class DetailCounter(models.Model):
+    """How many events of a kind there are by one more thing: the receiving domain, the program that opened. By campaign and day (UTC)."""
+
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()  # or DEFERRED
+    hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    detail = models.SmallIntegerField(choices=Detail.choices)
+    value = models.IntegerField()
+    day = models.DateField()
+    total = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "detail", "source_kind", "source_id", "kind", "hit_class", "value", "day"],
+                name="detail_counter_once",
+            )
+        ]
+        indexes = [models.Index(fields=["project_id", "detail", "day"], name="detail_counter_by_day")]
+
+    def __str__(self) -> str:
+        return f"{kind_label(self.kind) if self.kind else 'deferred'} {self.get_detail_display()} {self.value}: {self.total}"
+
+
+class DetailAddition(models.Model):
+    """What belongs into ``DetailCounter`` and is not in it yet: one narrow row a batch, folded in by a tick, as ``ReachAddition`` is."""
+
+    id = models.BigAutoField(primary_key=True)
+    project_id = models.BigIntegerField()
+    source_kind = models.SmallIntegerField(choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()
+    hit_class = models.SmallIntegerField(choices=HitClass.choices, default=HitClass.NONE)
+    detail = models.SmallIntegerField(choices=Detail.choices)
+    day = models.DateField()
+    numbers = ArrayField(models.IntegerField())  # values of the counter
+    totals = ArrayField(models.IntegerField())  # of each
+
+    class Meta:
+        indexes = [models.Index(fields=["project_id", "detail"], name="detail_addition_by_project")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.day}: {sum(self.totals)}"
+
+
+class MailDomain(models.Model):
+    """A domain that a project's mails go to, and (its id) the number by which events know it. The first ones of a project have one each;
+    what comes after ``MAIL_DOMAINS_LIMIT`` of them is counted together as 0."""
+
+    id = models.AutoField(primary_key=True)
+    project_id = models.BigIntegerField()
+    name = models.CharField(max_length=255)
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project_id", "name"], name="mail_domain_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RevenueCounter(models.Model):

@@ -281,6 +281,17 @@ def known_outcomes(
     return {(run_id or 0, endpoint_id, kind) for run_id, endpoint_id, kind in rows.values_list("run_id", "endpoint_id", "kind")}
 
 
+def sent_domains(
+    *, project_ids: Iterable[int], run_ids: Iterable[int], endpoint_ids: Iterable[int]
+) -> dict[tuple[int, int], int]:
+    """(run, endpoint) → the number of the domain that its mail went to, where that is known. One query."""
+    rows = Event.objects.filter(
+        project_id__in=list(project_ids), endpoint_id__in=list(endpoint_ids), run_id__in=list(run_ids),
+        kind=EventKind.EMAIL_SEND, domain__isnull=False,
+    )  # fmt: skip
+    return {(run or 0, endpoint): domain or 0 for run, endpoint, domain in rows.values_list("run_id", "endpoint_id", "domain")}
+
+
 def endpoint_events(*, project_id: int, endpoint_id: int, limit: int = 100) -> list[EventLine]:
     """The newest events of an endpoint, newest first."""
     events = Event.objects.filter(project_id=project_id, endpoint_id=endpoint_id).order_by("-occurred_at", "-id")[:limit]

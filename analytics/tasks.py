@@ -12,7 +12,7 @@ from analytics.carrying import turn
 from analytics.hits import drain
 from analytics.lake import glue, upkeep, writing
 from analytics.lake.store import store
-from analytics.services import partitions, reach
+from analytics.services import details, partitions, reach
 from analytics.stream.horizon import settled_position
 from analytics.webhooks import turn as webhook_turn
 from core import clock
@@ -41,6 +41,7 @@ def tick_partitions() -> None:
 @shared_task(name="analytics.tick_reach")
 def tick_reach() -> None:
     reach.fold_reach()
+    details.fold()
 
 
 @shared_task(name="analytics.tick_lake")

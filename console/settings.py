@@ -174,6 +174,7 @@ ATHENA_WORKGROUP = env.str("ATHENA_WORKGROUP", default="")  # empty: queries run
 ATHENA_OUTPUT_URL = env.str("ATHENA_OUTPUT_URL", default="")  # s3://…; empty: as the workgroup says
 SQL_SECONDS = env.float("SQL_SECONDS", default=20.0)  # of a query over the lake
 SQL_MEMORY_BYTES = env.int("SQL_MEMORY_BYTES", default=512 << 20)
+MAIL_DOMAINS_LIMIT = env.int("MAIL_DOMAINS_LIMIT", default=1_000)  # receiving domains that a project has numbers of
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1 << 30)
 ENDPOINTS_PER_USER = env.int("ENDPOINTS_PER_USER", default=15)
 ATTRIBUTE_NAMES_LIMIT = env.int("ATTRIBUTE_NAMES_LIMIT", default=250)

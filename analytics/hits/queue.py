@@ -15,6 +15,7 @@ import orjson
 
 from analytics.events import EventRow
 from analytics.hits.classify import hit_class
+from analytics.hits.clients import client_of
 from analytics.hits.waiting import Waiting
 from analytics.links import SignedHit
 from analytics.models import FIRST_CUSTOM_KIND, EventKind, HitClass, SourceKind
@@ -46,7 +47,7 @@ def hit_event(*, kind: EventKind, token: SignedHit, now: datetime.datetime, user
         id=uuid.uuid4(), occurred_at=now, project_id=context.project_id, endpoint_id=token.endpoint_id, kind=kind,
         hit_class=HitClass.PERSON if is_person else hit_class(method=method, user_agent=user_agent),
         source_kind=SourceKind.CAMPAIGN, source_id=context.campaign_id, run_id=context.run_id, treatment=context.treatment,
-        link_number=token.link_number, data=data,
+        link_number=token.link_number, data=data, domain=token.domain, client=client_of(user_agent),
     )  # fmt: skip
 
 
@@ -57,12 +58,16 @@ def encode(event: EventRow) -> bytes:
             "id": event.digits, "at": event.occurred_at, "project": event.project_id, "endpoint": event.endpoint_id,
             "kind": int(event.kind), "class": int(event.hit_class), "source": int(event.source_kind), "campaign": event.source_id,
             "run": event.run_id, "treatment": event.treatment, "link": event.link_number, "data": event.data,
+            "domain": event.domain, "client": event.client,
         }
     )  # fmt: skip
 
 
 def decode(line: bytes) -> EventRow:
-    """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for what ``encode`` did not write. ``source`` is younger than the rest."""
+    """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for what ``encode`` did not write.
+
+    ``source``, ``domain`` and ``client`` are younger than the rest.
+    """
     hit = orjson.loads(line)
     link, campaign, run = hit["link"], hit["campaign"], hit["run"]
     kind, digits = int(hit["kind"]), hit["id"]
@@ -81,6 +86,8 @@ def decode(line: bytes) -> EventRow:
         treatment=int(hit["treatment"]),
         link_number=None if link is None else int(link),
         data=hit["data"],
+        domain=hit.get("domain"),
+        client=hit.get("client"),
     )
 
 

@@ -1,11 +1,13 @@
 """A project's counters and sets against its events, a day (UTC) at a time.
 
 Events of somebody who was erased are gone while the numbers stay, and events older than their retention are gone, too: where there are
-fewer events than numbers that is told as such, and only ``raise_only`` keeps such numbers when a day is made again.
+fewer events than numbers that is told as such, and only ``raise_only`` keeps such numbers when a day is made again. What no event tells
+(mails that were refused for now) is left as it is.
 """
 
 from __future__ import annotations
 
+import collections
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +16,20 @@ from typing import Any, TypeVar
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
-from analytics.models import Counter, HitClass, ProductCounter, Reach, ReachAddition, RevenueCounter, SendCounter, SmsCounter
+from analytics.models import (
+    DEFERRED,
+    Counter,
+    Detail,
+    DetailAddition,
+    DetailCounter,
+    HitClass,
+    ProductCounter,
+    Reach,
+    ReachAddition,
+    RevenueCounter,
+    SendCounter,
+    SmsCounter,
+)
 from analytics.rollups import purchases
 from analytics.services.record import NOT_REACHING, PURCHASE_KINDS, SEND_KINDS, SMS_KINDS
 from core.audience import Audience
@@ -49,6 +64,11 @@ _REACH = f"""
     SELECT {_SOURCE}, hit_class, link_number, array_agg(DISTINCT endpoint_id)
       {_OF_DAY} AND kind <> ALL(%(none)s) AND link_number <> -1 GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
+_DETAILS = " UNION ALL ".join(
+    f"SELECT source_kind, coalesce(source_id, 0), kind, hit_class, {detail:d}, {detail.label}, count(*) {_OF_DAY} "
+    f"AND {detail.label} IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6"
+    for detail in Detail
+)
 _DAYS = """
     SELECT DISTINCT (at AT TIME ZONE 'UTC')::date FROM (
         SELECT hour AS at FROM analytics_counter WHERE project_id = %(project)s
@@ -61,19 +81,20 @@ _SENDS_KEY = (*_KEY, "channel", "status", "hour")
 _REACH_KEY = (*_KEY, "hit_class", "link_number")
 _REVENUE_KEY = (*_KEY, "currency", "hour")
 _PRODUCT_KEY = ("kind", "currency", "product", "hour")
+_DETAIL_KEY = ("source_kind", "source_id", "kind", "hit_class", "detail", "value")
 _SMS_VALUES = ("messages", "parts", "millicents")
 _BOUGHT = ("purchases", "quantity", "amount")
 _Value = TypeVar("_Value")
 _LOCK = """
     LOCK TABLE analytics_counter, analytics_sendcounter, analytics_smscounter, analytics_revenuecounter, analytics_productcounter,
-               analytics_reach, analytics_reachaddition
+               analytics_reach, analytics_reachaddition, analytics_detailcounter, analytics_detailaddition
             IN SHARE ROW EXCLUSIVE MODE
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``what``: counter, send, sms, revenue, product or reach; ``kept`` and ``counted``: what is kept, and what the events say."""
+    """``what``: counter, send, sms, revenue, product, detail or reach; ``kept`` and ``counted``: what is kept, and what events say."""
 
     what: str
     day: datetime.date
@@ -90,6 +111,7 @@ class _Day:
     revenue: dict[tuple[Any, ...], tuple[Any, ...]]
     products: dict[tuple[Any, ...], tuple[Any, ...]]
     reach: dict[tuple[Any, ...], Audience]
+    details: dict[tuple[Any, ...], tuple[int, ...]]
 
 
 def days(*, project_id: int) -> list[datetime.date]:
@@ -120,6 +142,7 @@ def rebuild(*, project_id: int, day: datetime.date, raise_only: bool) -> int:
                 revenue=_merged(kept.revenue, counted.revenue, _more),
                 products=_merged(kept.products, counted.products, _more),
                 reach=_merged(kept.reach, counted.reach, lambda one, other: one | other),
+                details=_merged(kept.details, counted.details, _larger),
             )
         if wrong:
             _write(cursor, project_id, day, counted)
@@ -149,6 +172,7 @@ def _compared(day: datetime.date, kept: _Day, counted: _Day) -> Iterator[Differe
         ("revenue", _REVENUE_KEY, kept.revenue, counted.revenue),
         ("product", _PRODUCT_KEY, kept.products, counted.products),
         ("reach", _REACH_KEY, kept.reach, counted.reach),
+        ("detail", _DETAIL_KEY, kept.details, counted.details),
     ]
     for what, names, mine, theirs in parts:
         for key in sorted(mine.keys() | theirs.keys()):
@@ -186,7 +210,21 @@ def _kept(project_id: int, day: datetime.date) -> _Day:
         revenue={tuple(row[:-3]): tuple(row[-3:]) for row in revenue},
         products={tuple(row[:-3]): tuple(row[-3:]) for row in products},
         reach=reach,
+        details=_kept_details(project_id, day),
     )
+
+
+def _kept_details(project_id: int, day: datetime.date) -> dict[tuple[Any, ...], tuple[int, ...]]:
+    """Those that events tell, with what waits to be folded in."""
+    of_day = {"project_id": project_id, "day": day}
+    found: collections.Counter[tuple[Any, ...]] = collections.Counter()
+    for row in DetailCounter.objects.filter(**of_day).exclude(kind=DEFERRED).values_list(*_DETAIL_KEY, "total"):
+        found[tuple(row[:-1])] += row[-1]
+    waiting = DetailAddition.objects.filter(**of_day).exclude(kind=DEFERRED)
+    for *key, numbers, totals in waiting.values_list(*_DETAIL_KEY[:-1], "numbers", "totals"):
+        for value, total in zip(numbers, totals, strict=True):
+            found[(*key, value)] += total
+    return {key: (total,) for key, total in found.items() if total}
 
 
 def _counted(cursor: Any, project_id: int, day: datetime.date) -> _Day:
@@ -207,7 +245,10 @@ def _counted(cursor: Any, project_id: int, day: datetime.date) -> _Day:
     cursor.execute(_PRODUCTS, given)
     products = {tuple(row[:-3]): tuple(row[-3:]) for row in cursor.fetchall()}
     cursor.execute(_REACH, given)
-    return _Day(counters, sends, sms, revenue, products, {tuple(row[:-1]): Audience(row[-1]) for row in cursor.fetchall()})
+    reach = {tuple(row[:-1]): Audience(row[-1]) for row in cursor.fetchall()}
+    cursor.execute(_DETAILS, given)
+    details: dict[tuple[Any, ...], tuple[int, ...]] = {tuple(row[:-1]): (int(row[-1]),) for row in cursor.fetchall()}
+    return _Day(counters, sends, sms, revenue, products, reach, details)
 
 
 def _write(cursor: Any, project_id: int, day: datetime.date, counted: _Day) -> None:
@@ -216,6 +257,8 @@ def _write(cursor: Any, project_id: int, day: datetime.date, counted: _Day) -> N
         model.objects.filter(project_id=project_id, hour__gte=start, hour__lt=end).delete()
     for reaching in (Reach, ReachAddition):
         reaching.objects.filter(project_id=project_id, day=day).delete()
+    for detailed in (DetailCounter, DetailAddition):
+        detailed.objects.filter(project_id=project_id, day=day).exclude(kind=DEFERRED).delete()
     rows: list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]] = [
         ("analytics_counter", (*_COUNTER_KEY, "total"), [(*key, *value) for key, value in counted.counters.items()]),
         ("analytics_sendcounter", (*_SENDS_KEY, "total"), [(*key, *value) for key, value in counted.sends.items()]),
@@ -223,6 +266,11 @@ def _write(cursor: Any, project_id: int, day: datetime.date, counted: _Day) -> N
         ("analytics_revenuecounter", (*_REVENUE_KEY, *_BOUGHT), [(*key, *value) for key, value in counted.revenue.items()]),
         ("analytics_productcounter", (*_PRODUCT_KEY, *_BOUGHT), [(*key, *value) for key, value in counted.products.items()]),
         ("analytics_reach", (*_REACH_KEY, "day", "members"), [(*key, day, bytes(value)) for key, value in counted.reach.items()]),
+        (
+            "analytics_detailcounter",
+            (*_DETAIL_KEY, "day", "total"),
+            [(*key, day, *value) for key, value in counted.details.items()],
+        ),
     ]
     for table, names, values in rows:
         execute_values(

@@ -15,13 +15,15 @@ from django.db import connection
 from psycopg2.extras import execute_values
 
 from analytics.events import EventBlock, EventRow, Purchase, Send, Sms
-from analytics.models import EventKind, HitClass
+from analytics.models import Detail, EventKind, HitClass
+from analytics.services import details
 from analytics.stream.horizon import WRITING
 from core.audience import Audience
 from core.sql import Together, bigint_array, execute_again, text_array
 
 _COLUMNS = (
-    "id, occurred_at, project_id, endpoint_id, kind, hit_class, source_kind, source_id, run_id, treatment, link_number, data"
+    "id, occurred_at, project_id, endpoint_id, kind, hit_class, source_kind, source_id, run_id, treatment, link_number, data, client, "
+    "domain"
 )
 
 _COPY = f"COPY analytics_event ({_COLUMNS}) FROM STDIN"
@@ -133,9 +135,11 @@ def record_events(
         cursor.copy_expert(_COPY, _as_copy(events, blocks))
         if new is not None:
             new += events
-        groups = _grouped(events, blocks)
+        groups, domains, clients = _grouped(events, blocks)
         together = together or Together()
         _count(together, groups)
+        details.add(together, Detail.DOMAIN, details.found_of(domains))
+        details.add(together, Detail.CLIENT, details.found_of(clients))
         _count_sends(together, events, blocks)
         _count_sms(together, events)
         _count_purchases(together, events, blocks)
@@ -166,18 +170,41 @@ def _of_the_living(
     erased = set(cursor.fetchone()[1])
     if not erased:
         return events, blocks
-    left = [replace(block, endpoint_ids=[one for one in block.endpoint_ids if one not in erased]) for block in blocks]
+    left = [_without(block, erased) for block in blocks]
     return [event for event in events if event.endpoint_id not in erased], [block for block in left if block.endpoint_ids]
 
 
+def _without(block: EventBlock, erased: set[int]) -> EventBlock:
+    kept = [place for place, one in enumerate(block.endpoint_ids) if one not in erased]
+    domains = None if block.domains is None else [block.domains[place] for place in kept]
+    return replace(block, endpoint_ids=[block.endpoint_ids[place] for place in kept], domains=domains)
+
+
 def _as_copy(events: Iterable[EventRow], blocks: Iterable[EventBlock] = ()) -> io.BytesIO:
-    lines = [f"{event.digits}{_before(event)}{event.endpoint_id}{_after(event)}" for event in events]
+    lines = [
+        f"{event.digits}{_before(event)}{event.endpoint_id}{_after(event, event.client)}{_END[event.domain]}" for event in events
+    ]
     for block in blocks:
-        before, after = _before(block), _after(block)
-        lines += [
-            f"{one}{before}{pk}{after}" for one, pk in zip(_uuids(len(block.endpoint_ids)), block.endpoint_ids, strict=True)
-        ]
+        before, after = _before(block), _after(block, None)
+        ids, uuids = block.endpoint_ids, _uuids(len(block.endpoint_ids))
+        if block.domains is None:
+            after += _END[None]
+            lines += [f"{one}{before}{pk}{after}" for one, pk in zip(uuids, ids, strict=True)]
+        else:
+            ends = map(_END.__getitem__, block.domains)
+            lines += [f"{one}{before}{pk}{after}{end}" for one, pk, end in zip(uuids, ids, ends, strict=True)]
     return io.BytesIO("".join(lines).encode())
+
+
+class _Ends(dict[int | None, str]):
+    """How a line ends that tells of this domain."""
+
+    def __missing__(self, domain: int | None) -> str:
+        self[domain] = end = f"{domain}\n"
+        return end
+
+
+_END = _Ends({None: "\\N\n"})
 
 
 def _before(e: EventRow | EventBlock) -> str:
@@ -185,12 +212,14 @@ def _before(e: EventRow | EventBlock) -> str:
     return f"\t{e.occurred_at.isoformat()}\t{e.project_id}\t"
 
 
-def _after(e: EventRow | EventBlock) -> str:
+def _after(e: EventRow | EventBlock, client: int | None) -> str:
+    """What stands between the endpoint's id and the domain."""
     data = r"\N" if e.data is None else _escape(orjson.dumps(e.data).decode())
     source = r"\N" if e.source_id is None else e.source_id
     run = r"\N" if e.run_id is None else e.run_id
     link = r"\N" if e.link_number is None else e.link_number
-    return f"\t{e.kind:d}\t{e.hit_class:d}\t{e.source_kind:d}\t{source}\t{run}\t{e.treatment}\t{link}\t{data}\n"
+    program = r"\N" if client is None else client
+    return f"\t{e.kind:d}\t{e.hit_class:d}\t{e.source_kind:d}\t{source}\t{run}\t{e.treatment}\t{link}\t{data}\t{program}\t"
 
 
 def _uuids(count: int) -> list[str]:
@@ -204,13 +233,25 @@ def _escape(text: str) -> str:
     return text.replace("\\u0000", "").replace("\\", "\\\\")
 
 
-def _grouped(events: Iterable[EventRow], blocks: Iterable[EventBlock]) -> Groups:
+def _grouped(events: Iterable[EventRow], blocks: Iterable[EventBlock]) -> tuple[Groups, details.Seen, details.Seen]:
+    """The endpoints of each group, the domains of its mails and the clients of its hits."""
     groups: Groups = collections.defaultdict(list)
+    domains: Groups = collections.defaultdict(list)
+    clients: Groups = collections.defaultdict(list)
     for e in events:
-        groups[_group(e)].append(e.endpoint_id)
+        key = _group(e)
+        groups[key].append(e.endpoint_id)
+        if e.domain is not None:
+            domains[key].append(e.domain)
+        if e.client is not None:
+            clients[key].append(e.client)
+    whole: dict[tuple[int, ...], Sequence[int]] = dict(domains)
     for block in blocks:
-        groups[_group(block)].extend(block.endpoint_ids)
-    return groups
+        key = _group(block)
+        groups[key].extend(block.endpoint_ids)
+        if block.domains is not None:
+            whole[key] = [*whole[key], *block.domains] if key in whole else block.domains
+    return groups, whole, clients
 
 
 def _group(e: EventRow | EventBlock) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ def target_of(uri: str) -> Target | None:
 class CustomMessage:
     """Builds a run's messages: each is ``"Id": document``, as it stands among the endpoints of a call."""
 
-    def build(self, *, row: EndpointRow, now: datetime.datetime) -> OutgoingMessage:
+    def build(self, *, row: EndpointRow, now: datetime.datetime, domain: int | None = None) -> OutgoingMessage:
         pair = f"{json.dumps(row.document['Id'])}: {json.dumps(row.document, ensure_ascii=False)}"
         return OutgoingMessage(endpoint_id=row.id, recipient=row.address, envelope_from="", data=pair.encode())
 

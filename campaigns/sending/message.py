@@ -77,8 +77,9 @@ class RunMessage:
     def links(self) -> list[str]:
         return self._program.links
 
-    def build(self, *, row: EndpointRow, now: datetime.datetime) -> OutgoingMessage:
-        """Raises ``ValueError`` for an address that no header can carry."""
+    def build(self, *, row: EndpointRow, now: datetime.datetime, domain: int | None = None) -> OutgoingMessage:
+        """Raises ``ValueError`` for an address that no header can carry. ``domain``: the number of where it goes."""
+        self._links.set_recipient(row.id, domain)
         rendered = render(self._program, document=row.document, links=self._links, endpoint_id=row.id, now=now)
         data = self._mime.build(rendered=rendered, recipient=row.address, message_id=f"{self._run_id}.{row.id}", now=now)
         token = self._tokens.token(row.id)

@@ -14,8 +14,8 @@ from messaging.delivery import OutgoingMessage, Transport, transport_for
 
 
 class Message(Protocol):
-    def build(self, *, row: EndpointRow, now: datetime.datetime) -> OutgoingMessage:
-        """Raises ``ValueError`` for a recipient who can't be written to."""
+    def build(self, *, row: EndpointRow, now: datetime.datetime, domain: int | None = None) -> OutgoingMessage:
+        """Raises ``ValueError`` for a recipient who can't be written to. ``domain``: the number of where a mail goes."""
 
 
 def message_of(run: Run, links: RunLinks) -> Message:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import collections
 import datetime
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.events import EventBlock, EventRow
 from analytics.models import EventKind, SourceKind
+from analytics.services import details
+from analytics.services.mail_domains import RARE
 from campaigns.models import Outcome, Run
 from messaging.delivery import Delivery, DeliveryStatus
 from messaging.delivery.refusals import RefusalClass, classify
@@ -27,8 +29,9 @@ _REFUSED = frozenset({Outcome.FAILURE_PERMANENT, Outcome.TRANSIENT_FAILURE})
 
 @dataclass(slots=True)
 class Results:
-    """``outcomes`` and ``deferred`` together are the ids of the batch."""
+    """``outcomes`` and ``deferred`` together are the ids of the batch. ``domains``: of mails, the number of where each goes."""
 
+    domains: Mapping[int, int] = field(default_factory=dict)
     outcomes: dict[str, list[int]] = field(default_factory=lambda: collections.defaultdict(list))
     deferred: list[int] = field(default_factory=list)
     _told: list[tuple[Delivery, Outcome]] = field(default_factory=list)  # what a server said of those whom it did not take
@@ -64,6 +67,15 @@ class Results:
             classify(code=delivery.code, reply=delivery.reply).value for delivery, outcome in self._told if outcome in _REFUSED
         )
 
+    def deferred_by_domain(self, *, run: Run, now: datetime.datetime) -> details.Found:
+        """Where the mails of those were to go who are tried again."""
+        domains = [self.domains[one] for one in self.deferred if one in self.domains]
+        if not domains:
+            return {}
+        return details.deferred(
+            project_id=run.project_id, source_kind=SourceKind.CAMPAIGN, source_id=run.campaign_id, domains=domains, now=now
+        )
+
     def events(self, *, run: Run, now: datetime.datetime) -> tuple[list[EventRow], list[EventBlock]]:
         """A campaign's send for each outcome, and what it means for the mail, if it is one."""
         common: dict[str, Any] = {
@@ -84,6 +96,7 @@ class Results:
                 is_hard = outcome is Outcome.FAILURE_PERMANENT and reply["class"] == RefusalClass.HARD
                 kind = EventKind.EMAIL_HARDBOUNCE if is_hard else EventKind.EMAIL_SOFTBOUNCE
                 bounce = {"bounce_type": "Permanent" if is_hard else "Transient"}
+                one["domain"] = self.domains.get(delivery.endpoint_id)
                 rows.append(EventRow(id=uuid.uuid4(), kind=EventKind.EMAIL_SEND, **one))
                 rows.append(EventRow(id=uuid.uuid4(), kind=kind, data=bounce | reply, **one))
         told = {delivery.endpoint_id for delivery, _outcome in self._told}
@@ -93,7 +106,8 @@ class Results:
                 status = {"status": name} | channel
                 blocks.append(EventBlock(endpoint_ids=left, kind=EventKind.CAMPAIGN_SEND, data=status, **common))
                 if name == Outcome.SUCCESS and not channel:
-                    blocks += [EventBlock(endpoint_ids=left, kind=kind, **common) for kind in _OF_A_SUCCESS]
+                    domains = [self.domains.get(one, RARE) for one in left] if self.domains else None
+                    blocks += [EventBlock(endpoint_ids=left, kind=kind, domains=domains, **common) for kind in _OF_A_SUCCESS]
         return rows, blocks
 
 

@@ -13,6 +13,9 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from analytics.events import EventBlock, EventRow
+from analytics.models import Detail
+from analytics.services.details import Found
+from analytics.services.details import add as add_details
 from analytics.services.record import record_events
 from campaigns.limits import Hold
 from campaigns.models import HoldReason, Run, Slice, SliceOutcome
@@ -169,6 +172,7 @@ def finish(
     events: Sequence[EventRow],
     blocks: Sequence[EventBlock] = (),
     refusals: Mapping[str, int] | None = None,
+    deferred_by_domain: Found | None = None,
     now: datetime.datetime,
     holds: Sequence[Hold] = (),
     settle: Callable[[], None] | None = None,
@@ -177,7 +181,7 @@ def finish(
 
     ``outcomes``, ``deferred`` and ``holds`` together are the ids between done and end. Deferred ones move to a retry slice, held
     ones to slices that wait and are no further attempt. ``settle`` gives back what was reserved and not used.
-    ``refusals``: how many of the outcomes are refusals for a reason of each kind.
+    ``refusals``: how many of the outcomes are refusals for a reason of each kind. ``deferred_by_domain``: is counted.
     """
     state = Slice.State.DONE if end == len(held.ids) else Slice.State.OPEN
     given = [end, state, lease_until(now), held.id, held.epoch, held.done, end]
@@ -194,6 +198,7 @@ def finish(
             together.execute_again(_OUTCOME, [held.id, held.run_id, outcome, bytes(members), len(members)], rows=1)
         for refusal, total in sorted((refusals or {}).items()):
             together.execute_again(_REFUSAL, [held.id, held.run_id, refusal, total], rows=1)
+        add_details(together, Detail.DOMAIN, deferred_by_domain or {})
         if deferred:
             until = now + BACK_OFF[held.attempt]
             _defer(held, [Hold(deferred, until, HoldReason.RETRY)], now, attempt=held.attempt + 1)

@@ -17,7 +17,7 @@ from analytics.links import LinkContext, run_links
 from campaigns import limits, treatments
 from campaigns.hooks.filtering import filter_of
 from campaigns.models import CampaignState, HoldReason, Outcome, Run, RunState, Slice
-from campaigns.sending import breaker, slices
+from campaigns.sending import breaker, mail_domains, slices
 from campaigns.sending.completion import complete_run
 from campaigns.sending.outlet import message_of, transport_of
 from campaigns.sending.results import Results
@@ -123,6 +123,7 @@ class _Worker:
         self._should_stop = should_stop
         context = LinkContext(project_id=run.project_id, campaign_id=run.campaign_id, run_id=run.pk, treatment=run.treatment)
         self._batch = FIRST_BATCH
+        self._is_custom = bool(run.content.get("Custom"))
         self._hook = filter_of(run=run, should_stop=should_stop) if run.state == RunState.RUNNING else None
         self._refusals = breaker.Refusals(run)
         self._suppression = suppression.Check(project_id=run.project_id)
@@ -201,12 +202,14 @@ class _Worker:
                 slices.take_up(held=held, now=self._clock())
                 return
 
-    def _rows(self, held: slices.HeldSlice, ids: Sequence[int]) -> tuple[dict[int, EndpointRow], set[str]]:
-        """The endpoints, and the address keys of e-mail among them that are on a suppression list."""
+    def _rows(self, held: slices.HeldSlice, ids: Sequence[int]) -> tuple[dict[int, EndpointRow], set[str], dict[int, int]]:
+        """The endpoints; the address keys of e-mail among them that are on a suppression list; where their mails go, by number."""
+        project_id = self._run.project_id
         while True:
             try:
-                rows = {row.id: row for row in endpoint_rows(project_id=self._run.project_id, ids=ids)}
-                return rows, self._suppression.among({row.address_key for row in rows.values() if _may_be_suppressed(row)})
+                rows = {row.id: row for row in endpoint_rows(project_id=project_id, ids=ids)}
+                suppressed = self._suppression.among({row.address_key for row in rows.values() if _may_be_suppressed(row)})
+                return rows, suppressed, {} if self._is_custom else mail_domains.of(project_id, rows.values())
             except (DatabaseError, InterfaceError) as error:
                 if not is_away(error):
                     raise
@@ -245,12 +248,12 @@ class _Worker:
     def _send(self, held: slices.HeldSlice, end: int) -> None:
         assert self._message is not None  # work() asks
         ids = held.ids[held.done : end]
-        rows, suppressed = self._rows(held, ids)
-        results = Results()
+        rows, suppressed, domains = self._rows(held, ids)
+        results = Results(domains=domains)
         sorted_ = self._gate.sort(ids, rows, waited_for=held.hold_reason, now=self._clock())
         for outcome, some in sorted_.outcomes.items():
             results.add(Outcome(outcome), some)
-        outgoing = list(self._outgoing(sorted_.free, rows, suppressed, results))
+        outgoing = list(self._outgoing(sorted_.free, rows, suppressed, domains, results))
         begun, taken = time.perf_counter(), 0.0
         deliveries = self.transport.send_batch(outgoing) if outgoing else []
         if deliveries:
@@ -293,7 +296,7 @@ class _Worker:
             Run.objects.filter(pk=self._run.pk).update(is_slow=is_slow)
 
     def _outgoing(
-        self, ids: Sequence[int], rows: dict[int, EndpointRow], suppressed: set[str], results: Results
+        self, ids: Sequence[int], rows: dict[int, EndpointRow], suppressed: set[str], domains: dict[int, int], results: Results
     ) -> Iterator[OutgoingMessage]:
         """The messages of those who still want and can have one; the others get their outcome."""
         assert self._message is not None
@@ -310,7 +313,7 @@ class _Worker:
                 results.add(asked, [endpoint_id])
             else:
                 try:
-                    yield self._message.build(row=asked, now=now)
+                    yield self._message.build(row=asked, now=now, domain=domains.get(endpoint_id))
                 except ValueError:  # an address that no header can carry
                     results.add(Outcome.FAILURE_PERMANENT, [endpoint_id])
 
@@ -325,7 +328,7 @@ class _Worker:
         """Commit what happened. While the database is away the outcomes are kept here and nothing more is sent."""
         now = self._clock()
         events, blocks = results.events(run=self._run, now=now)
-        refusals = results.refusals()
+        refusals, deferred = results.refusals(), results.deferred_by_domain(run=self._run, now=now)
         while True:
             try:
                 slices.finish(
@@ -336,6 +339,7 @@ class _Worker:
                     events=events,
                     blocks=blocks,
                     refusals=refusals,
+                    deferred_by_domain=deferred,
                     now=now,
                     holds=holds,
                     settle=settle,

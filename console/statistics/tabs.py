@@ -12,6 +12,7 @@ def statistics_tabs(project: Project) -> list[tuple[str, str, str]]:
     """(name, label, address) of each."""
     pages = [
         ("messages", _("Messages"), "show-statistics"), ("comparison", _("Comparison"), "compare-campaigns"),
+        ("deliverability", _("Deliverability"), "show-deliverability"),
         ("usage", _("Usage"), "show-usage"), ("events", _("Events"), "show-events"),
         ("funnel", _("Funnel"), "show-funnel"), ("revenue", _("Revenue"), "show-revenue"), ("report", _("Weekly report"), "show-report"),
     ]  # fmt: skip

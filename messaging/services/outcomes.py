@@ -55,16 +55,15 @@ def take(*, reports: Sequence[Report], project_id: int | None, source: str, now:
             bounced=[one.address for one in mine if one.report.event_kind == EventKind.EMAIL_HARDBOUNCE],
             complained=[one.address for one in mine if one.report.event_kind == EventKind.EMAIL_COMPLAINT],
         )  # fmt: skip
-    written = record_events(events=[_event(one, source, now) for one in new], may_repeat=True)
+    domains = analytics_queries.sent_domains(**_of(new)) if new else {}
+    events = [_event(one, source, now, domains.get((one.run.run_id, one.endpoint_id))) for one in new]
+    written = record_events(events=events, may_repeat=True)
     return Taken(written=written, repeated=len(matched) - written, unmatched=len(reports) - len(matched))
 
 
 def _new(matched: Sequence[Matched]) -> list[Matched]:
     """Those that no event tells yet."""
-    known = analytics_queries.known_outcomes(
-        project_ids={one.run.project_id for one in matched}, run_ids={one.run.run_id for one in matched},
-        endpoint_ids={one.endpoint_id for one in matched},
-    )  # fmt: skip
+    known = analytics_queries.known_outcomes(**_of(matched))
     found = []
     for one in matched:
         message, kind = (one.run.run_id, one.endpoint_id), one.report.event_kind
@@ -75,6 +74,14 @@ def _new(matched: Sequence[Matched]) -> list[Matched]:
             known.add((*message, kind))
             found.append(one)
     return found
+
+
+def _of(matched: Sequence[Matched]) -> dict[str, set[int]]:
+    """Which messages are meant, for a query."""
+    return {
+        "project_ids": {one.run.project_id for one in matched}, "run_ids": {one.run.run_id for one in matched},
+        "endpoint_ids": {one.endpoint_id for one in matched},
+    }  # fmt: skip
 
 
 def _opt_out(one: Matched, now: datetime.datetime) -> None:
@@ -90,7 +97,7 @@ def _opt_out(one: Matched, now: datetime.datetime) -> None:
     )  # fmt: skip
 
 
-def _event(one: Matched, source: str, now: datetime.datetime) -> EventRow:
+def _event(one: Matched, source: str, now: datetime.datetime, domain: int | None) -> EventRow:
     report, run = one.report, one.run
     at = report.at
     name = f"{source} {report.notice_id} {report.kind} {run.run_id} {one.endpoint_id}"
@@ -105,4 +112,5 @@ def _event(one: Matched, source: str, now: datetime.datetime) -> EventRow:
         run_id=run.run_id,
         treatment=run.treatment,
         data=report.event_data() | {"via": str(source)},
+        domain=domain,
     )

@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 
 from analytics.events import EventBlock, EventRow
 from analytics.models import (
+    DEFERRED,
     Counter,
+    Detail,
+    DetailAddition,
+    DetailCounter,
     EventKind,
     HitClass,
     ProductCounter,
@@ -25,9 +29,11 @@ from analytics.models import (
     SourceKind,
 )
 from analytics.rollups import recount
+from analytics.services import details
 from analytics.services.reach import fold_reach
 from analytics.services.record import record_events
 from core.audience import Audience
+from core.sql import Together
 from tests.factories.projects import make_project
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +71,7 @@ def wrong(project_id: int) -> list[recount.Difference]:
 
 events = st.tuples(
     st.sampled_from(KINDS), st.integers(1, 5), st.integers(0, 30 * 24 * 60), st.sampled_from([-1, None, 0, 3]),
-    st.sampled_from([HitClass.NONE, HitClass.PERSON]), st.booleans(),
+    st.sampled_from([HitClass.NONE, HitClass.PERSON]), st.booleans(), st.sampled_from([None, 0, 5]), st.sampled_from([None, 12]),
 )  # fmt: skip
 
 
@@ -73,19 +79,22 @@ events = st.tuples(
 @given(st.lists(events, max_size=40), st.booleans())
 def test_a_random_months_numbers_are_those_of_its_events(drawn: list[tuple[Any, ...]], folds: bool) -> None:
     project = make_project()
-    for kind, endpoint_id, minutes, link, hit_class, is_sent in drawn:
-        more: dict[str, Any] = {"link_number": link, "hit_class": hit_class} | (of_campaign() if is_sent else {})
+    for kind, endpoint_id, minutes, link, hit_class, is_sent, domain, client in drawn:
+        more: dict[str, Any] = {"link_number": link, "hit_class": hit_class, "domain": domain, "client": client}
+        more |= of_campaign() if is_sent else {}
         record(row(project.pk, kind=kind, endpoint_id=endpoint_id, minutes=minutes, **more))
     if folds:
-        while fold_reach():
+        while fold_reach() or details.fold():
             pass
 
     assert wrong(project.pk) == []
     Counter.objects.filter(project_id=project.pk).update(total=0)
     Reach.objects.filter(project_id=project.pk).delete()
     ReachAddition.objects.filter(project_id=project.pk).delete()
+    DetailAddition.objects.filter(project_id=project.pk).delete()
+    DetailCounter.objects.filter(project_id=project.pk).update(total=9)
     for day in recount.days(project_id=project.pk):
-        recount.rebuild(project_id=project.pk, day=day, raise_only=True)
+        recount.rebuild(project_id=project.pk, day=day, raise_only=False)
     assert wrong(project.pk) == []
 
 
@@ -142,6 +151,26 @@ def test_a_purchase_is_its_price_by_its_quantity_in_its_currency() -> None:
     assert [(one.product, str(one.amount)) for one in products] == [("", "0.0000"), ("", "0.1000"), ("A", "4500.0000")]
 
 
+def test_what_no_event_tells_outlives_a_recount() -> None:
+    project = make_project()
+    together = Together()
+    told = {"project_id": project.pk, "source_kind": SourceKind.CAMPAIGN, "source_id": 2}
+    details.add(together, Detail.DOMAIN, details.deferred(**told, domains=[5, 5, 0], now=MONTH))
+    together.send()
+    record(row(project.pk, domain=5, kind=EventKind.EMAIL_SEND, **of_campaign()))
+    details.fold()
+    details.add(together, Detail.DOMAIN, details.deferred(**told, domains=[5], now=MONTH))
+    together.send()
+
+    assert wrong(project.pk) == []
+    recount.rebuild(project_id=project.pk, day=DAY, raise_only=False)
+
+    details.fold()
+    kept = {(one.kind, one.value): one.total for one in DetailCounter.objects.all()}
+    assert kept == {(DEFERRED, 5): 3, (DEFERRED, 0): 1, (EventKind.EMAIL_SEND, 5): 1}
+    assert not DetailAddition.objects.exists()
+
+
 def test_a_block_a_text_message_and_an_own_type_are_counted() -> None:
     project = make_project()
     block = EventBlock(
@@ -163,6 +192,19 @@ def test_a_block_a_text_message_and_an_own_type_are_counted() -> None:
     [
         (lambda: Counter.objects.update(total=9), "counter"),
         (lambda: SmsCounter.objects.update(millicents=1), "sms"),
+        (
+            lambda: DetailCounter.objects.create(
+                project_id=Counter.objects.first().project_id,
+                source_kind=1,
+                source_id=2,
+                kind=EventKind.EMAIL_OPEN,
+                detail=Detail.DOMAIN,
+                value=5,
+                day=DAY,
+                total=1,
+            ),
+            "detail",
+        ),
         (lambda: Reach.objects.update(members=Audience([1, 2, 3])), "reach"),
     ],
 )

@@ -106,12 +106,19 @@ function axes({ kind, labels, series }) {
     legend: { show: series.length > 1, type: "scroll", top: 0 },
     color: COLORS,
     tooltip: { ...TOOLTIP, trigger: "axis", valueFormatter: shown },
-    xAxis: { type: "category", data: labels, boundaryGap: isBar, axisLabel: labels.length <= 8 ? { interval: 0, overflow: "break", width: 90 } : {} },
+    xAxis: { type: "category", data: labels, boundaryGap: isBar, axisLabel: names(labels) },
     yAxis: { type: "value", min: least < 0 ? null : 0, axisLabel: { formatter: shown } },
     series: series.map((one) => ({
       type: isBar ? "bar" : "line", stack: kind === "stacked" ? "all" : null, name: one.name, data: one.values, showSymbol: labels.length < 2, barMaxWidth: 48,
     })),
   };
+}
+
+// Few names stand side by side, or aslant where the window is narrow; of many some are left out.
+function names(labels) {
+  if (labels.length > 8) return { hideOverlap: true };
+  const isNarrow = Math.min(window.innerWidth - 60, 1100) / labels.length < 75;
+  return isNarrow ? { interval: 0, rotate: 40, overflow: "truncate", width: 100 } : { interval: 0, overflow: "break", width: 90 };
 }
 
 function ranks({ labels, series: [one] }) {

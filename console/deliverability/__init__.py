@@ -1,0 +1,1 @@
+"""What becomes of mails at each receiving domain."""
