@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,18 +205,26 @@ def test_a_key_is_known_to_other_processes_within_a_second_and_its_revocation_wi
     assert Page(address, first).put(Events={}).status == 403
 
 
-def test_without_the_database_known_keys_hold_and_nothing_that_was_answered_is_lost(page: Page, settings: Any) -> None:
+def test_without_the_database_known_keys_hold_and_nothing_that_was_answered_is_lost(
+    page: Page, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    known_keys._written = ""
+    known_keys.forget()
     page.put(Events={"e-1": event()})
     known_keys._read_at = float("-inf")
     read, known_keys._stored = known_keys._stored, refusing
     try:
         assert page.put(Events={"e-2": event()}).status == 202
+        known_keys._keys = None  # as in a process that has just begun
+        assert page.put(Events={"e-3": event()}).status == 202
+        (tmp_path / "public-keys.json").unlink()
         known_keys._keys = None
-        assert page.put(Events={"e-3": event()}).status == 503
+        assert page.put(Events={"e-4": event()}).status == 503
     finally:
         known_keys._stored = read
 
-    assert collecting.drain_batches() == 2
+    assert collecting.drain_batches() == 3
 
 
 def refusing() -> dict[str, Any]:
