@@ -68,6 +68,7 @@ class HitClass(models.IntegerChoices):
     PERSON = 1, "person"
     PROXY = 2, "proxy"  # a mail provider's or Apple's privacy proxy: somebody's open, made by a machine
     SCANNER = 3, "scanner"  # a link checker
+    UNKNOWN = 4, "unknown"  # nothing that is known: it may be anybody's program
 
 
 class SourceKind(models.IntegerChoices):

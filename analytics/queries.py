@@ -14,13 +14,11 @@ from django.db.models import Q, Sum
 
 from analytics.conditions import Attributes, Metrics, holding
 from analytics.event_names import names_of
+from analytics.hit_classes import COUNTED
 from analytics.models import Counter, Event, EventKind, HitClass, Reach, ReachAddition, SourceKind
 from analytics.ports import RunSource
 from core.audience import Audience
 from core.sql import bigint_array, id_set
-
-# Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
-COUNTED = (HitClass.PERSON, HitClass.PROXY)
 
 _ENDS = (
     EventKind.EMAIL_DELIVERED, EventKind.EMAIL_REJECTED, EventKind.EMAIL_HARDBOUNCE, EventKind.EMAIL_SOFTBOUNCE,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db.models import Sum
 
 from analytics import queries as analytics_queries
+from analytics.hit_classes import COUNTED
 from campaigns import channels
 from campaigns.models import Campaign, Outcome, Run, RunState, SliceOutcome
 from campaigns.numbers import MailNumbers, mail_numbers
@@ -26,7 +27,7 @@ class Compared:
     mail: MailNumbers | None
 
 
-def compared(*, campaigns: Sequence[Campaign], classes: Collection[int] = analytics_queries.COUNTED) -> list[Compared]:
+def compared(*, campaigns: Sequence[Campaign], classes: Collection[int] = COUNTED) -> list[Compared]:
     """In the order that is given; all are of one project. Four queries."""
     if not campaigns:
         return []

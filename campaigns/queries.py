@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from analytics import queries as analytics_queries
 from analytics.event_names import names_of
+from analytics.hit_classes import COUNTED
 from analytics.models import FIRST_CUSTOM_KIND, EventKind
 from campaigns import channels, treatments
 from campaigns.clicks import messages
@@ -178,10 +179,10 @@ def segment_users(project_id: int, pins: Collection[SegmentPin]) -> list[Segment
     ]
 
 
-def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
-    """The numbers and the newest runs. Nine queries at most, however many runs there are."""
+def campaign_summary(*, campaign: Campaign, run_limit: int = 50, classes: Collection[int] = COUNTED) -> Summary:
+    """The numbers and the newest runs; ``classes``: whose opens and clicks. Nine queries at most, however many runs there are."""
     if is_by_events(campaign.document):
-        return _summary_by_hours(campaign, run_limit)
+        return _summary_by_hours(campaign, run_limit, classes)
     runs = list(
         campaign.runs.exclude(state=RunState.PENDING, frozen=0)
         .defer("audience", "content", "triggered")
@@ -199,7 +200,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
         outcomes[outcome] += total
         if outcome == Outcome.SUCCESS:
             sent_by_run[run_id] += total
-    counts = analytics_queries.run_counts(project_id=campaign.project_id, run_ids=ids)
+    counts = analytics_queries.run_counts(project_id=campaign.project_id, run_ids=ids, classes=classes)
     targeted, frozen = sum(run.targeted for run in runs), sum(run.frozen for run in runs)
     attempted = sum(outcomes.values())
     names = treatments.names(campaign.document)
@@ -227,7 +228,7 @@ def campaign_summary(*, campaign: Campaign, run_limit: int = 50) -> Summary:
     )
 
 
-def _summary_by_hours(campaign: Campaign, limit: int) -> Summary:
+def _summary_by_hours(campaign: Campaign, limit: int, classes: Collection[int]) -> Summary:
     """The same of a campaign that events start: it may have thousands of runs a day, so none is read by itself."""
     hours = list(
         campaign.runs.annotate(hour=TruncHour("occurrence_at"))
@@ -247,7 +248,7 @@ def _summary_by_hours(campaign: Campaign, limit: int) -> Summary:
     for hour, outcome, total in found.values_list("hour", "outcome").annotate(sum=Sum("total")):
         outcomes[outcome] += total
         sent[hour] += total if outcome == Outcome.SUCCESS else 0
-    counts = analytics_queries.campaign_counts(project_id=campaign.project_id, campaign_id=campaign.pk)
+    counts = analytics_queries.campaign_counts(project_id=campaign.project_id, campaign_id=campaign.pk, classes=classes)
     opened, clicked = (_by_hour(campaign, some) for some in (counts.opened, counts.clicked))
     targeted, frozen = sum(one["people"] for one in hours), sum(one["to_send"] for one in hours)
     has_refusals = outcomes[Outcome.FAILURE_PERMANENT] or outcomes[Outcome.TRANSIENT_FAILURE]
@@ -334,8 +335,9 @@ def _mail_tiles(outcomes: dict[str, int], counts: Sequence[analytics_queries.Run
     ]  # fmt: skip
 
 
-def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | None:
-    """The label and the endpoints of a number (over all runs), or None when there is no such number."""
+def people_behind(*, campaign: Campaign, what: str, classes: Collection[int] = COUNTED) -> tuple[str, Audience] | None:
+    """The label and the endpoints of a number (over all runs), or None when there is no such number. ``classes``: whose opens and
+    clicks count."""
     runs = campaign.runs.values_list("pk", flat=True)
     exclusions, outcomes = RunExclusion.objects.filter(run__campaign=campaign), SliceOutcome.objects.filter(run_id__in=runs)
     kind, _dash, key = what.partition("-")
@@ -367,7 +369,8 @@ def people_behind(*, campaign: Campaign, what: str) -> tuple[str, Audience] | No
         }  # fmt: skip
         run_ids = list(runs)
         return labels[what], Audience.union(
-            analytics_queries.reach(project_id=campaign.project_id, run_ids=run_ids, kind=kind) for kind in _REACHED[what]
+            analytics_queries.reach(project_id=campaign.project_id, run_ids=run_ids, kind=kind, classes=classes)
+            for kind in _REACHED[what]
         )
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from analytics.hit_classes import OFFERED
 from analytics.models import EventKind, HitClass
 from campaigns import channels, schedule, treatments
 from campaigns.models import Campaign, Outcome, Run
@@ -211,6 +212,30 @@ def event(kind: int, event_type: str) -> str:
     return words.get(kind, event_type)
 
 
+@dataclass(frozen=True, slots=True)
+class ClassChoice:
+    """A class of hits that a page counts or leaves out. ``name`` stands in its address."""
+
+    hit_class: HitClass
+    label: str
+    meaning: str
+    is_chosen: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.hit_class.label)
+
+
+def class_choices(chosen: Collection[HitClass]) -> list[ClassChoice]:
+    words = {
+        HitClass.PERSON: (_("A person"), _("a known mail program, browser or app")),
+        HitClass.PROXY: (_("Mail providers' proxies"), _("fetch in somebody's place: Gmail, Naver, Daum, Apple")),
+        HitClass.UNKNOWN: (_("Unknown programs"), _("say nothing that is known")),
+        HitClass.SCANNER: (_("Link scanners"), _("of mail servers and messengers; usually left out")),
+    }
+    return [ClassChoice(one, *words[one], one in chosen) for one in OFFERED]
+
+
 def event_note(kind: int, hit_class: HitClass, data: dict[str, Any]) -> str:
     """What more is known of an event: how the attempt ended, what the mail server said, which link, made by whom."""
     parts = []
@@ -226,4 +251,6 @@ def event_note(kind: int, hit_class: HitClass, data: dict[str, Any]) -> str:
         parts.append(_("by a mail provider's proxy"))
     elif hit_class == HitClass.SCANNER:
         parts.append(_("by a link scanner, not counted"))
+    elif hit_class == HitClass.UNKNOWN:
+        parts.append(_("by an unknown program"))
     return " · ".join(parts)

@@ -8,6 +8,7 @@ from console import views
 from console.comparison import views as comparison
 from console.dashboards import views as dashboards
 from console.deliverability import views as deliverability
+from console.readers import views as readers
 from console.reports import views as reports
 from console.sql import remote
 from console.sql import views as sql
@@ -23,6 +24,7 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/events/explore/", exploring.explore_events, name="explore-events"),
     path("p/<str:project_id>/statistics/campaigns/", comparison.compare_campaigns, name="compare-campaigns"),
     path("p/<str:project_id>/statistics/point/", making_points.make_point_segment, name="make-point-segment"),
+    path("p/<str:project_id>/statistics/campaigns/<str:campaign_id>/readers/", readers.show_readers, name="show-readers"),
     path("p/<str:project_id>/statistics/domains/", deliverability.show_deliverability, name="show-deliverability"),
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),

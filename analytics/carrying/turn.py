@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ _TURN = datetime.timedelta(seconds=40)  # then others may have the worker
 _COLLECTED = datetime.timedelta(seconds=60)  # a file that is not full waits for so long for the next one
 _FIRST_PAUSE, _LONGEST_PAUSE = datetime.timedelta(seconds=2), datetime.timedelta(minutes=5)
 _NEWLINE = orjson.OPT_APPEND_NEWLINE
+# Whoever has an answer of the destination waits no longer than this for whoever makes records: 5 ms is usual, and as long as a call.
+_SWITCH_SECONDS = 0.0003
 
 
 class LeaseLost(Exception):
@@ -88,6 +91,7 @@ def carry(
         return 0
     stream = EventStream.objects.select_related("project").get(pk=stream_id)
     turn = _Turn(stream, clock, should_stop)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         opened = open_destination(stream, clock=clock)
         try:

@@ -65,6 +65,12 @@ _PROGRAMS = [
     (Program.APPLE_MAIL, re.compile(r"^Mozilla/5\.0$|(?:iPhone|iPad|Macintosh).*AppleWebKit/(?!.*Safari/)")),  # or its proxy
     (Program.INTERNET_EXPLORER, re.compile(r"Trident/|MSIE ")),
 ]  # fmt: skip
+# What fetches in somebody's place; the device that it names is not his.
+PROXY = re.compile(
+    r"GoogleImageProxy|YahooMailProxy|YahooCacheSystem|naver.*proxy|NaverMailProxy|DaumImageProxy|ggpht\.com|Outlook-Image-Proxy|"
+    r"^Mozilla/5\.0$",  # Apple's privacy proxy says this and no more
+    re.IGNORECASE,
+)
 _TABLET = re.compile(r"iPad|Android(?!.*Mobile)|Tablet")
 _PHONE = re.compile(r"iPhone|iPod|Android.*Mobile|Windows Phone")
 _DESKTOP = re.compile(r"Windows NT|Macintosh|X11|CrOS")
@@ -74,7 +80,7 @@ _DESKTOP = re.compile(r"Windows NT|Macintosh|X11|CrOS")
 def client_of(user_agent: str) -> int:
     """The number of a program and its device."""
     program = next((one for one, pattern in _PROGRAMS if pattern.search(user_agent)), Program.OTHER)
-    return _DEVICES * program + _device(user_agent)
+    return _DEVICES * program + (Device.UNKNOWN if PROXY.search(user_agent) else _device(user_agent))
 
 
 def program_of(client: int) -> Program:
@@ -83,6 +89,11 @@ def program_of(client: int) -> Program:
 
 def device_of(client: int) -> Device:
     return Device(client % _DEVICES)
+
+
+def is_known(client: int) -> bool:
+    """Whether anything is known of it."""
+    return client != _DEVICES * Program.OTHER + Device.UNKNOWN
 
 
 def _device(user_agent: str) -> int:

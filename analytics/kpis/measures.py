@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analytics import hit_classes
 from analytics.models import EventKind, HitClass
 
-# Opens and clicks made by people, and those that a mail provider's proxy makes in their place; scanners never count.
-COUNTED = (HitClass.NONE, HitClass.PERSON, HitClass.PROXY)
+COUNTED = (HitClass.NONE, *hit_classes.COUNTED)
 PUSH_CHANNELS = ("ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "PUSH")
 
 

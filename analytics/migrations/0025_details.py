@@ -5,7 +5,7 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 SOURCES = [(0, "direct"), (1, "campaign"), (2, "journey")]
-CLASSES = [(0, "none"), (1, "person"), (2, "proxy"), (3, "scanner")]
+CLASSES = [(0, "none"), (1, "person"), (2, "proxy"), (3, "scanner"), (4, "unknown")]
 DETAILS = [(1, "domain"), (2, "client")]
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from django.db.models import Min, Q, Sum
 
+from analytics.hit_classes import COUNTED
 from analytics.models import Counter, EventKind, SourceKind
-from analytics.queries import COUNTED, of_classes
+from analytics.queries import of_classes
 
 
 @dataclass(frozen=True, slots=True)

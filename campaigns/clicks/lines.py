@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from analytics import queries as analytics_queries
+from analytics.hit_classes import COUNTED
 from campaigns.clicks import messages
 from campaigns.clicks.messages import SentMessage
 from campaigns.models import Campaign
@@ -42,9 +43,7 @@ class Clicks:
         return next((line for line in self.lines if line.number == number), None)
 
 
-def clicks_of(
-    *, campaign: Campaign, message: SentMessage, links: Sequence[str], classes: Collection[int] = analytics_queries.COUNTED
-) -> Clicks:
+def clicks_of(*, campaign: Campaign, message: SentMessage, links: Sequence[str], classes: Collection[int] = COUNTED) -> Clicks:
     """``links``: the targets as written, by their numbers. Three queries."""
     run_ids = messages.run_ids(campaign=campaign, message=message)
     found = analytics_queries.link_counts(

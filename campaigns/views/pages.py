@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Min
@@ -11,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from analytics.hit_classes import COUNTED, read_classes
 from campaigns import approval, channels, lifecycle, limits, queries, schedule, wording
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences, restored
@@ -58,10 +60,13 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
         return redirect("campaigns:edit-campaign", project_id, campaign_id, "review")
     if campaign.is_pending_approval:
         return approvals.approval_page(request, access, campaign)
+    classes = read_classes(request.GET.getlist("count"))
     context: dict[str, Any] = {
         "campaign": campaign,
         "colour": COLOURS.get(campaign.state),
-        "summary": queries.campaign_summary(campaign=campaign),
+        "summary": queries.campaign_summary(campaign=campaign, classes=classes),
+        "choices": wording.class_choices(classes),
+        "counted": "" if classes == COUNTED else urlencode([("count", one.label) for one in classes]),
         "waiting": limits.waiting(campaign_id=campaign.pk, zone=campaign.project.time_zone, now=clock.now()),
         "can_pause": lifecycle.can(campaign=campaign, to=CampaignState.PAUSED),
         "server_trouble": wording.server_trouble(campaign, list(campaign.runs.filter(state=RunState.RUNNING))),
@@ -91,7 +96,7 @@ def _coming(campaign: Campaign, plan: schedule.Schedule) -> list[wording.Moment]
 
 def list_people(request: HttpRequest, project_id: str, campaign_id: str, what: str) -> HttpResponse:
     _access, campaign = campaign_or_404(request, project_id, campaign_id)
-    found = queries.people_behind(campaign=campaign, what=what)
+    found = queries.people_behind(campaign=campaign, what=what, classes=read_classes(request.GET.getlist("count")))
     if found is None:
         raise Http404
     label, members = found

@@ -35,7 +35,7 @@ END = datetime.datetime(2026, 11, 30, 23, 59, 59, tzinfo=datetime.UTC)
 MINUTES = 30 * 24 * 60
 SENT = [EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED, EventKind.EMAIL_SOFTBOUNCE, EventKind.EMAIL_HARDBOUNCE]
 HITS = [EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE]
-COUNTED = f"hit_class IN ('{HitClass.PERSON.label}', '{HitClass.PROXY.label}') OR hit_class IS NULL"
+COUNTED = "coalesce(hit_class, '') <> 'scanner'"
 # The same indicators, asked of the files: by what, what, of which types of events.
 ACTIVITY = "campaign_activity_id"
 CAMPAIGN = {

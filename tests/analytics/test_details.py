@@ -103,7 +103,7 @@ def test_a_hit_carries_domain_and_client_through_the_queue_and_older_ones_lack_t
 @pytest.mark.parametrize(
     ("agent", "program", "device"),
     [
-        ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", Program.GMAIL, Device.DESKTOP),
+        ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", Program.GMAIL, Device.UNKNOWN),
         ("Mozilla/5.0", Program.APPLE_MAIL, Device.UNKNOWN),
         ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
          Program.APPLE_MAIL, Device.PHONE),

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 MONTH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
 END = datetime.datetime(2026, 11, 30, 23, 59, 59, tzinfo=datetime.UTC)
-COUNTED = {HitClass.NONE, HitClass.PERSON, HitClass.PROXY}
+COUNTED = {*HitClass} - {HitClass.SCANNER}
 K = EventKind
 MAIL = [K.EMAIL_SEND, K.EMAIL_DELIVERED, K.EMAIL_HARDBOUNCE, K.EMAIL_SOFTBOUNCE, K.EMAIL_REJECTED, K.EMAIL_COMPLAINT]
 HITS = [K.EMAIL_OPEN, K.EMAIL_CLICK, K.EMAIL_UNSUBSCRIBE]

@@ -49,7 +49,7 @@ READS = {
     "segments:list-exports", "segments:show-export", "campaigns:count-segments",
     "segments:list-refused-lines", "segments:download-refused-lines", "segments:list-segments", "segments:show-segment",
     "segments:count-document", "segments:list-values", "segments:list-links", "console:show-overview", "endpoints:list-people",
-    "console:compare-campaigns", "console:show-deliverability",
+    "console:compare-campaigns", "console:show-deliverability", "console:show-readers",
     "endpoints:show-person", "segments:list-person-segments", "campaigns:list-history", "endpoints:list-erasures",
     "endpoints:list-attributes", "endpoints:count-attribute", "messaging:show-domain",
     "messaging:list-templates", "messaging:show-template", "messaging:preview-template", "messaging:preview-template-html",

@@ -1,0 +1,1 @@
+"""Who opened and clicked a campaign's mails, and with what."""
