@@ -13,7 +13,7 @@ for as long as the installation keeps them: there is no delay and no end after 9
 the events.
 
 - A range of time is inclusive; it counts the hours, and of distinct endpoints the days, that it touches. Default: the last 31 days.
-- Opens and clicks count those of people and of mail providers' proxies, not those of link scanners.
+- Opens and clicks count those of people, of mail providers' proxies and of unknown programs, not those of link scanners.
 - A group of which nothing is known has no row, and neither has a ratio whose divisor is nothing.
 - Ratios are fractions from 0 to 1. Prices are in thousandths of a US cent.
 - A mail is one `_email.send`, however often it was tried. A refusal while it is sent is a send and a bounce.
