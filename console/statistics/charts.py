@@ -15,6 +15,7 @@ class Series:
     """``values`` has None where there is no number. ``is_rate``: fractions, shown in percent on an axis of their own.
 
     ``key`` says what it is in the address of one of its points; without one its points lead nowhere. ``total``: the table's last line.
+    What is not drawn is of the table only.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Series:
     is_rate: bool = False
     key: str = ""
     total: float | None = None
+    is_drawn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,6 @@ class Chart:
     empty: str = ""
     points: str = ""
     label_keys: Sequence[str] = ()
-    is_first_drawn_alone: bool = False  # the other series are of the table only
 
     @property
     def data(self) -> dict[str, Any]:
@@ -61,7 +62,8 @@ class Chart:
             "labels": list(self.labels),
             "series": [
                 {"name": one.name, "values": list(one.values), "isRate": one.is_rate} | ({"key": one.key} if self.points else {})
-                for one in (self.series[:1] if self.is_first_drawn_alone else self.series)
+                for one in self.series
+                if one.is_drawn
             ],
         } | keys
 

@@ -87,7 +87,7 @@ def _purchases(found: Revenue, currency: str, days: Days, buyers: Sequence[int],
     each = found.by_day[currency]
     series = [
         Series(_("Purchases"), [one.purchases for one in each], key="purchases", total=found.total[currency].purchases),
-        Series(_("Average purchase"), _money([one.average for one in each])),
+        Series(_("Average purchase"), _money([one.average for one in each]), is_drawn=False),
         Series(_("Buyers"), list(buyers), key="buyers"),
     ]  # fmt: skip
     note = _("The average is of a purchase in %(currency)s. Buyers are distinct endpoints of all currencies, by days of UTC.")
@@ -101,12 +101,12 @@ def _products(found: Sequence[tuple[str, Bought]], currency: str, points: Points
     labels = [product or _("Without a product") for product, _bought in found]
     series = [
         Series(_("Revenue"), _money([bought.amount for _product, bought in found]), key="product"),
-        Series(_("Pieces"), _money([bought.quantity for _product, bought in found])),
-        Series(_("Purchases"), [bought.purchases for _product, bought in found]),
+        Series(_("Units sold"), _money([bought.quantity for _product, bought in found]), is_drawn=False),
+        Series(_("Purchases"), [bought.purchases for _product, bought in found], is_drawn=False),
     ]  # fmt: skip
     title = _("Products with most revenue (%(currency)s)") % {"currency": _named(currency)}
     return Chart(
-        "products", title, "ranks", labels, series, corner=_("Product"), points=points("products"), is_first_drawn_alone=True,
+        "products", title, "ranks", labels, series, corner=_("Product"), points=points("products"),
         label_keys=[product for product, _bought in found],
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def _campaigns(project: Project, found: Mapping[int, Bought], currency: str, poi
     labels = [names.get(one, str(one)) if one else _("No campaign") for one in most]
     series = [
         Series(_("Revenue"), _money([found[one].amount for one in most]), key="campaign"),
-        Series(_("Purchases"), [found[one].purchases for one in most]),
+        Series(_("Purchases"), [found[one].purchases for one in most], is_drawn=False),
     ]  # fmt: skip
     note = _(
         "A purchase is put down to the campaign that it names (campaign_activity_id), or else to the last message that its person "
@@ -127,7 +127,7 @@ def _campaigns(project: Project, found: Mapping[int, Bought], currency: str, poi
     title = _("Revenue by campaign (%(currency)s)") % {"currency": _named(currency)}
     return Chart(
         "revenue-campaigns", title, "ranks", labels, series, corner=_("Campaign"), points=points("revenue-campaigns"), note=note,
-        is_first_drawn_alone=True, label_keys=[str(one) for one in most],
+        label_keys=[str(one) for one in most],
     )  # fmt: skip
 
 

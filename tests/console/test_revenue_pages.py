@@ -56,7 +56,7 @@ def test_revenue_is_shown_by_day_product_and_campaign_of_the_currency_with_most_
 
     revenue, purchases, products, campaigns = pictures(text)
     assert (sum(revenue["series"][0]["values"]), max(revenue["series"][0]["values"])) == (26_000, 21_000)
-    assert [sum(one or 0 for one in row["values"]) for row in purchases["series"]] == [3, 10_500 + 5_000, 4]
+    assert [sum(one or 0 for one in row["values"]) for row in purchases["series"]] == [3, 4]
     assert list(zip(products["labels"], products["series"][0]["values"], strict=True)) == [
         ("A", 20_000),
         ("B", 5_000),

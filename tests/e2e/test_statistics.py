@@ -51,7 +51,8 @@ def fill(world: World) -> None:
                 at = now - datetime.timedelta(days=days, hours=chance.triangular(0, 23, 14))
                 rows.append(EventRow(
                     id=uuid.uuid4(), occurred_at=at, project_id=world.project.pk, endpoint_id=chance.choice(people), kind=kind,
-                    hit_class=HitClass.PERSON, **(of if kind < EventKind.SESSION_START else {"data": bought(chance)}),
+                    hit_class=HitClass.PERSON, **(of if kind < EventKind.SESSION_START or chance.random() < 0.4 else {}),
+                    **({"data": bought(chance)} if kind == EventKind.MONETIZATION_PURCHASE else {}),
                 ))  # fmt: skip
     with transaction.atomic():
         record_events(events=rows)

@@ -15,6 +15,7 @@ export default class extends Controller {
     if (!this.hasBoxTarget || !window.echarts) return;
     const data = JSON.parse(this.element.querySelector('script[type="application/json"]').textContent);
     this.told = data;
+    if (data.kind === "ranks") this.boxTarget.style.height = `${Math.max(120, 56 + 28 * data.labels.length)}px`;
     this.chart = window.echarts.init(this.boxTarget, null, { renderer: "canvas" });
     this.chart.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...option(data) });
     if (this.pointsValue) this.listen();
@@ -124,7 +125,7 @@ function names(labels) {
 function ranks({ labels, series: [one] }) {
   const width = Math.min(220, Math.max(90, window.innerWidth / 4));
   return {
-    grid: { left: 8, right: 24, top: 8, bottom: 8, containLabel: true },
+    grid: { left: 8, right: 40, top: 8, bottom: 8, containLabel: true },
     tooltip: { ...TOOLTIP, trigger: "axis", valueFormatter: (value) => plain.format(value) },
     xAxis: { type: "value", axisLabel: { formatter: (value) => plain.format(value), hideOverlap: true } },
     yAxis: { type: "category", data: labels, inverse: true, axisLabel: { interval: 0, width, overflow: "truncate" } },
