@@ -12,7 +12,7 @@ from console.readers import views as readers
 from console.reports import views as reports
 from console.sql import remote
 from console.sql import views as sql
-from console.statistics import exploring, making_points, revenue
+from console.statistics import demographics, exploring, making_points, revenue
 from console.statistics import views as statistics
 
 app_name = "console"
@@ -29,6 +29,7 @@ urlpatterns = [
     path("p/<str:project_id>/statistics/funnel/", statistics.show_funnel, name="show-funnel"),
     path("p/<str:project_id>/statistics/funnel/segment/", statistics.create_funnel_segment, name="create-funnel-segment"),
     path("p/<str:project_id>/statistics/revenue/", revenue.show_revenue, name="show-revenue"),
+    path("p/<str:project_id>/statistics/demographics/", demographics.show_demographics, name="show-demographics"),
     path("p/<str:project_id>/statistics/report/", reports.show_report, name="show-report"),
     path("p/<str:project_id>/statistics/report/send/", reports.send_report, name="send-report"),
     path("reports/off/<str:token>/", reports.turn_off_report, name="turn-off-report"),

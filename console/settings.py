@@ -232,6 +232,7 @@ CELERY_TASK_ROUTES = {
     "analytics.drain_*": {"queue": "events"},
     "endpoints.drain_*": {"queue": "events"},
     "analytics.tick_lake*": {"queue": "exports"},  # it takes longer than the other ticks may wait
+    "endpoints.tick_growth": {"queue": "exports"},
     "analytics.carry_*": {"queue": "streams"},
     "*.tick_*": {"queue": "ticks"},
 }
@@ -282,6 +283,7 @@ CELERY_BEAT_SCHEDULE = {
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "endpoints.tick_facets": {"task": "endpoints.tick_facets", "schedule": 1.0, "options": {"expires": 5}},
     "endpoints.tick_rebuilds": {"task": "endpoints.tick_rebuilds", "schedule": 30.0, "options": {"expires": 20}},
+    "endpoints.tick_growth": {"task": "endpoints.tick_growth", "schedule": 300.0, "options": {"expires": 200}},
     "endpoints.tick_erasures": {"task": "endpoints.tick_erasures", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.tick_opt_outs": {"task": "messaging.tick_opt_outs", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.drain_notices": {"task": "messaging.drain_notices", "schedule": 2.0, "options": {"expires": 5}},

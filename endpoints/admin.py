@@ -14,8 +14,10 @@ from analytics.queries import endpoint_events
 from core import clock
 from core.operators import OperatorAdmin
 from endpoints.models import (
+    ArrivalMonth,
     AttributeName,
     AttributeRemoval,
+    AudienceDay,
     Endpoint,
     EndpointUser,
     ErasureRequest,
@@ -117,6 +119,24 @@ class AttributeRemovalAdmin(OperatorAdmin):
     def take_over(self, request: HttpRequest, rows: QuerySet[AttributeRemoval]) -> None:
         actor: Any = request.user
         self.carry_out(request, rows, lambda row: removing_attributes.end_lease(removal=row, actor=actor, now=clock.now()))
+
+
+@admin.register(AudienceDay)
+class AudienceDayAdmin(OperatorAdmin):
+    list_display = ("day", "project", "endpoints", "reachable")
+    list_select_related = ("project",)
+    search_fields = ("project__name",)
+
+
+@admin.register(ArrivalMonth)
+class ArrivalMonthAdmin(OperatorAdmin):
+    list_display = ("month", "project")
+    list_select_related = ("project",)
+    search_fields = ("project__name",)
+    exclude = ("members",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("members")
 
 
 @admin.register(FacetSubject)

@@ -35,6 +35,7 @@ class EndpointsConfig(AppConfig):
         ports.register_eraser("analytics.Event", erasers.erase_events)
         ports.register_eraser("analytics.Reach", erasers.erase_reach)
         ports.register_eraser("endpoints.FacetChunk", erasers.erase_values)
+        ports.register_eraser("endpoints.ArrivalMonth", erasers.erase_months)
         ports.register_eraser("analytics.ReachAddition", erasers.erase_reach_additions)
         ports.register_eraser("analytics.LakeFile", erasers.erase_lake)
         analytics_ports.endpoint_facts.register("endpoints", _endpoint_facts)

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.audience import AudienceField
 from core.ids import public_id
 from projects.models import Project
 
@@ -133,6 +134,38 @@ class OptOutEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} {self.opt_out} {self.at}"
+
+
+class AudienceDay(models.Model):
+    """How many endpoints a project had on a day of its time zone, as they were counted last on it."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    endpoints = models.BigIntegerField()
+    reachable = models.BigIntegerField(null=True)  # None: of a day before days were counted, made out from when endpoints came
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "day"], name="audience_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.endpoints}"
+
+
+class ArrivalMonth(models.Model):
+    """The endpoints that came in a month of UTC that is over. Those who came later are in no such set.
+
+    A month in which nobody came has a row only when it was the last one that was over when the project was looked at.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    month = models.DateField()  # its first day
+    members = AudienceField()  # endpoints that are gone since may be among them
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "month"], name="arrival_month_once")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
 
 
 class AttributeKind(models.TextChoices):

@@ -1,4 +1,4 @@
-"""What endpoints do in the background: erasing people, removing attributes, folding facets and filling those a rebuild left."""
+"""What endpoints do in the background: erasing people, removing attributes, counting days, folding and filling facets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from celery import shared_task
 
 from core import clock
 from endpoints.facets import folding, rebuilding
-from endpoints.services import collecting, erasing, removing_attributes
+from endpoints.services import collecting, erasing, growth, removing_attributes
 
 _EXPIRES_SECONDS = 25  # of a message that the tick would repeat
 
@@ -46,6 +46,11 @@ def tick_rebuilds() -> None:
     """Rebuilds whose process is gone."""
     for project_id in rebuilding.left_behind():
         rebuild_facets.apply_async((project_id,), expires=_EXPIRES_SECONDS)
+
+
+@shared_task(name="endpoints.tick_growth")
+def tick_growth() -> None:
+    growth.note_growth(now=clock.now())
 
 
 @shared_task(name="endpoints.drain_batches")

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -33,13 +36,20 @@ class Cell:
     text: str
     url: str = ""
 
+    @property
+    def html(self) -> str:
+        return f'<a href="{escape(self.url)}" rel="nofollow">{escape(self.text)}</a>' if self.url else escape(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``kind``: line, bar, stacked, ranks (bars that lie), pie (of the first series), number, or heat (``series`` are its rows then).
+    """``kind``: line, bar, stacked, ranks (bars that lie), pie (of the first series), number, map (of countries, by the first
+    series), or heat (``series`` are its rows then).
 
     ``key`` names it in the page and in file names; ``empty`` is what is said when there is nothing to draw. ``points``: the address where
-    a point can be made a segment, without the point (``point_url``); ``label_keys``: what the labels are in it, if not what is shown.
+    a point can be made a segment, without the point (``point_url``); ``label_keys``: what the labels are in it, if not what is shown, None
+    where there is no point. ``drawn``: how many of the labels are drawn, the first ones; all stand in the table. ``places``: what the
+    labels are on the map.
     """
 
     key: str
@@ -51,17 +61,23 @@ class Chart:
     note: str = ""
     empty: str = ""
     points: str = ""
-    label_keys: Sequence[str] = ()
+    label_keys: Sequence[str | None] = ()
+    drawn: int | None = None
+    places: Sequence[str] = ()
 
     @property
     def data(self) -> dict[str, Any]:
         """What the browser draws it from."""
-        keys = {"labelKeys": list(self.label_keys or self.labels)} if self.points else {}
+        some = slice(self.drawn)
+        keys: dict[str, Any] = {"labelKeys": list(self.label_keys or self.labels)[some]} if self.points else {}
+        if self.kind == "map":
+            keys["places"] = list(self.places)[some]
         return {
             "kind": self.kind,
-            "labels": list(self.labels),
+            "labels": list(self.labels)[some],
             "series": [
-                {"name": one.name, "values": list(one.values), "isRate": one.is_rate} | ({"key": one.key} if self.points else {})
+                {"name": one.name, "values": list(one.values)[some], "isRate": one.is_rate}
+                | ({"key": one.key} if self.points else {})
                 for one in self.series
                 if one.is_drawn
             ],
@@ -87,6 +103,15 @@ class Chart:
             yield label, [self._cell(one, place) for one in self.series]
 
     @property
+    def body(self) -> SafeString:
+        """The table's lines as HTML: a template takes several times as long, and a page may have a thousand."""
+        lines = []
+        for label, cells in self.rows():
+            told = "".join(f'<td class="text-end number">{one.html}</td>' for one in cells)
+            lines.append(f'<tr><th scope="row">{escape(label)}</th>{told}</tr>')
+        return mark_safe("".join(lines))  # noqa: S308  (all of it was escaped)
+
+    @property
     def heads(self) -> list[str]:
         return list(self.labels) if self.kind == "heat" else [one.name for one in self.series]
 
@@ -102,9 +127,9 @@ class Chart:
 
     def _cell(self, one: Series, place: int) -> Cell:
         value = one.values[place]
-        is_point = self.points and one.key and value
         key = (self.label_keys or self.labels)[place]
-        return Cell(shown(value, one.is_rate), self.point_url(one.key, key) if is_point else "")
+        is_point = self.points and one.key and value and key is not None
+        return Cell(shown(value, one.is_rate), self.point_url(one.key, key or "") if is_point else "")
 
 
 def shown(value: float | None, is_rate: bool) -> str:

@@ -159,6 +159,17 @@ class Facet:
             found[value] = len(self.carrying([value]))
         return {value: total for value, total in found.items() if total}
 
+    def totals_within(self, members: Audience) -> dict[str, int]:
+        """How many of the members carry each value."""
+        values, held = self.values(), store.pages(members)
+        self.load(values)
+        chunks = self._base.chunks if self._base else {}
+        found = {
+            value: len(self.carrying([value]) & members) if value in self._rows else store.common(chunks.get(value, {}), held)
+            for value in values
+        }
+        return {value: total for value, total in found.items() if total}
+
     def _carrying(self, values: frozenset[str], key: Hashable | None) -> Chunks:
         whole = self._of_base(values, key)
         deltas = {value: self._delta(value) for value in values if value in self._rows}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import array
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from pyroaring import BitMap, BitMap64
@@ -50,6 +50,26 @@ def joined(chunks: Chunks) -> Audience:
     for page, some in by_page.items():
         parts += [struct.pack("<I", page), (BitMap.union(*some) if len(some) > 1 else some[0]).serialize()]
     return Audience.from_bytes(b"".join(parts))
+
+
+def pages(ids: Audience) -> dict[int, BitMap]:
+    """An audience as 32-bit bitmaps by page: ``joined`` the other way round."""
+    stored = bytes(ids)
+    (count,) = struct.unpack_from("<Q", stored)
+    found: dict[int, BitMap] = {}
+    at = 8
+    for _number in range(count):
+        (page,) = struct.unpack_from("<I", stored, at)
+        part = BitMap.deserialize(stored[at + 4 :])
+        found[page] = part
+        at += 4 + len(part.serialize())
+    return found
+
+
+def common(chunks: Chunks, held: Mapping[int, BitMap]) -> int:
+    """How many ids of the chunks are in the pages."""
+    nobody = BitMap()
+    return sum(ids.intersection_cardinality(held.get(chunk >> _CHUNKS_OF_A_PAGE, nobody)) for chunk, ids in chunks.items())
 
 
 def union(some: Iterable[Chunks]) -> Chunks:

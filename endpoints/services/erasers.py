@@ -6,7 +6,9 @@ from django.utils.translation import gettext_noop
 
 from analytics.lake import erasing as lake
 from analytics.services import erasing
+from core.striking import strike
 from endpoints.facets import folding, rebuilding
+from endpoints.models import ArrivalMonth
 from endpoints.ports import Erased, ErasedPerson
 
 
@@ -25,6 +27,12 @@ def erase_values(person: ErasedPerson, after: int) -> Erased:
         return Erased(waits_for=gettext_noop("an index that is being rebuilt"))
     rows, subject_id = folding.forget_values(project_id=person.project_id, after=after)
     return Erased(rows=rows, after=subject_id)
+
+
+def erase_months(person: ErasedPerson, after: int) -> Erased:
+    rows = ArrivalMonth.objects.filter(project_id=person.project_id)
+    struck = strike(queryset=rows, field="members", ids=person.ids, after=after)
+    return Erased(rows=struck.rows, after=struck.after)
 
 
 def erase_reach_additions(person: ErasedPerson, after: int) -> Erased:

@@ -56,7 +56,7 @@ READS = {
     "messaging:compare-template-versions", "messaging:show-design", "messaging:list-images",
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
     "console:show-sql", "console:list-dashboards", "console:show-dashboard", "console:show-tile",
-    "console:explore-events", "console:show-revenue",
+    "console:explore-events", "console:show-revenue", "console:show-demographics",
     "analytics:show-event-stream",
     "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip

@@ -1,5 +1,7 @@
 // A map of the world on which a click sets a point; the distance around it is drawn. Numbers beside it do the same without a mouse.
 
+import { outlines } from "../world.js";
+
 let loading;
 
 function script(source) {
@@ -14,7 +16,7 @@ function script(source) {
 
 function load(urls) {
   loading ??= Promise.all([script(urls.echarts), script(urls.topojson), fetch(urls.world).then((answer) => answer.json())]).then(([, , world]) => {
-    window.echarts.registerMap("world", window.topojson.feature(world, world.objects.countries));
+    window.echarts.registerMap("world", outlines(world));
   });
   return loading;
 }

@@ -1,5 +1,6 @@
 // Draws a chart beside its table: <figure data-controller="chart"> with the numbers as JSON. Without a script the table is all there is.
 import { Controller } from "../../vendor/stimulus/stimulus.js";
+import { outlines } from "../world.js";
 
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
 const COLORS = ["#1f5fbf", "#d9730d", "#2f8f4e", "#8a4bbf", "#a83254", "#0f8f9c", "#b58105", "#5b6b84", "#b9c1cd"];
@@ -8,13 +9,15 @@ const plain = new Intl.NumberFormat(document.documentElement.lang);
 
 export default class extends Controller {
   static targets = ["box", "table", "actions"];
-  static values = { name: String, points: String };
+  static values = { name: String, points: String, world: String };
 
-  connect() {
+  async connect() {
     this.actionsTarget.hidden = false;
     if (!this.hasBoxTarget || !window.echarts) return;
     const data = JSON.parse(this.element.querySelector('script[type="application/json"]').textContent);
     this.told = data;
+    if (data.kind === "map") await loadWorld(this.worldValue);
+    if (!this.element.isConnected) return;
     if (data.kind === "ranks") this.boxTarget.style.height = `${Math.max(120, 56 + 28 * data.labels.length)}px`;
     this.chart = window.echarts.init(this.boxTarget, null, { renderer: "canvas" });
     this.chart.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...option(data) });
@@ -31,7 +34,9 @@ export default class extends Controller {
   // A point leads to the page where a segment is made of it; where nothing lies upon another it is the nearest.
   listen() {
     const zr = this.chart.getZr();
-    if (this.told.kind === "heat") {
+    if (this.told.kind === "map") {
+      this.chart.on("click", ({ data }) => data && this.visit(0, data.label));
+    } else if (this.told.kind === "heat") {
       this.chart.on("click", ({ value }) => this.visit(value[1], value[0]));
     } else if (this.told.kind !== "line" && this.told.series.length > 1) {
       this.chart.on("click", ({ seriesIndex, dataIndex }) => this.visit(seriesIndex, dataIndex));
@@ -54,7 +59,7 @@ export default class extends Controller {
 
   visit(row, label) {
     const series = this.told.series[row];
-    if (!series?.key || !series.values[label]) return;
+    if (!series?.key || !series.values[label] || this.told.labelKeys[label] === null) return;
     window.location.assign(`${this.pointsValue}&${new URLSearchParams({ series: series.key, label: this.told.labelKeys[label] })}`);
   }
 
@@ -81,9 +86,22 @@ function quoted(text) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+// The outlines of the countries, once for all pictures of the page; a country's name is its number, or what the map calls it.
+let world;
+
+function loadWorld(url) {
+  world ??= fetch(url).then((answer) => answer.json()).then((atlas) => {
+    const countries = outlines(atlas);
+    const shown = countries.features.filter(({ id }) => id !== "010"); // Antarctica takes a quarter of the picture
+    for (const one of shown) one.properties = { name: one.id ?? one.properties.name };
+    window.echarts.registerMap("countries", { ...countries, features: shown });
+  });
+  return world;
+}
+
 function option(data) {
   if (data.kind === "pie") return pie(data);
-  const kinds = { heat, ranks };
+  const kinds = { heat, ranks, map };
   return (kinds[data.kind] ?? axes)(data);
 }
 
@@ -103,7 +121,7 @@ function axes({ kind, labels, series }) {
   const isRate = series.every((one) => one.isRate);
   const shown = (value) => (value === null || value === undefined ? "–" : isRate ? percent(value) : plain.format(value));
   return {
-    grid: { left: 8, right: kind === "line" ? 36 : 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
+    grid: { left: kind === "line" ? 28 : 8, right: kind === "line" ? 36 : 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
     legend: { show: series.length > 1, type: "scroll", top: 0 },
     color: COLORS,
     tooltip: { ...TOOLTIP, trigger: "axis", valueFormatter: shown },
@@ -131,6 +149,19 @@ function ranks({ labels, series: [one] }) {
     yAxis: { type: "category", data: labels, inverse: true, axisLabel: { interval: 0, width, overflow: "truncate" } },
     color: COLORS,
     series: [{ type: "bar", name: one.name, data: one.values, barMaxWidth: 24 }],
+  };
+}
+
+function map({ labels, places, series: [one] }) {
+  const data = labels.map((_label, number) => ({ name: places[number], label: number, value: one.values[number] })).filter(({ name }) => name);
+  const most = Math.max(1, ...data.map(({ value }) => value));
+  return {
+    tooltip: { ...TOOLTIP, formatter: ({ data: country }) => (country ? `${labels[country.label]}: ${plain.format(country.value)}` : "") },
+    visualMap: { min: 0, max: most, calculable: false, orient: "horizontal", left: 8, bottom: 8, text: [plain.format(most), "0"], inRange: { color: ["#cfe0f5", "#1f5fbf"] } },
+    series: [{
+      type: "map", map: "countries", name: one.name, data, selectedMode: false, roam: false, left: 8, right: 8, top: 8, aspectScale: 0.85,
+      label: { show: false }, itemStyle: { areaColor: "#eef1f5", borderColor: "#b8c2cf", borderWidth: 0.5 }, emphasis: { label: { show: false }, itemStyle: { areaColor: "#d9730d" } },
+    }],
   };
 }
 
