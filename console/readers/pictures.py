@@ -23,31 +23,24 @@ def hours(found: Sequence[Hits], *, zone: zoneinfo.ZoneInfo) -> Chart:
 
 
 def programs(found: Mapping[Program, Hits]) -> Chart:
-    shown = list(found.items())
-    if len(shown) > _BARS:
-        rest = [hits for _one, hits in shown[_BARS - 1 :]]
-        labels = [str(one.label) for one, _hits in shown[: _BARS - 1]] + [_("All others")]
-        together = Hits(sum(one.opens for one in rest), sum(one.clicks for one in rest))
-        numbers = [hits for _one, hits in shown[: _BARS - 1]] + [together]
-    else:
-        labels, numbers = [str(one.label) for one, _hits in shown], [hits for _one, hits in shown]
     return Chart(
-        "readers-by-program", _("By program"), "ranks", labels, _series(numbers), corner=_("Program"), is_first_drawn_alone=True,
+        "readers-by-program", _("By program"), "ranks", [str(one.label) for one in found], _series(list(found.values()), both=False),
+        corner=_("Program"), drawn=_BARS, empty=_empty(),
         note=_("Drawn are opens. A mail provider's proxy bears the provider's name: behind it nobody sees the program."),
-        empty=_empty(),
     )  # fmt: skip
 
 
 def devices(found: Mapping[Device, Hits]) -> Chart:
-    labels = [str(one.label) for one in found]
     return Chart(
-        "readers-by-device", _("By device"), "pie", labels, _series(list(found.values())), corner=_("Device"), is_first_drawn_alone=True,
-        note=_("Drawn are opens. Of what a proxy fetched no device is known."), empty=_empty(),
+        "readers-by-device", _("By device"), "pie", [str(one.label) for one in found], _series(list(found.values()), both=False),
+        corner=_("Device"), empty=_empty(), note=_("Drawn are opens. Of what a proxy fetched no device is known."),
     )  # fmt: skip
 
 
-def _series(found: Sequence[Hits]) -> list[Series]:
-    return [Series(_("Opens"), [one.opens for one in found]), Series(_("Clicks"), [one.clicks for one in found])]
+def _series(found: Sequence[Hits], *, both: bool = True) -> list[Series]:
+    """``both``: clicks are drawn, too."""
+    opens, clicks = [one.opens for one in found], [one.clicks for one in found]
+    return [Series(_("Opens"), opens), Series(_("Clicks"), clicks, is_drawn=both)]
 
 
 def _empty() -> str:
