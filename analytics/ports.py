@@ -57,5 +57,7 @@ class RunSource:
 run_sources: Port[[int, Collection[str]], dict[str, RunSource]] = Port("run_sources")
 # What people did (hits, apps, web pages) was written just now, in the transaction that is open. Whoever starts something registers.
 events_written: Port[[Sequence[EventRow]], None] = Port("events_written")
+# Parts of ``docs/metrics.md`` about numbers of the floors above, made from their declarations.
+metric_documents: Port[[], str] = Port("metric_documents")
 # (project id, kind of source, ids, whether they are runs) → the public ids of those campaigns or journeys, or of those runs.
 public_ids: Port[[int, int, Collection[int], bool], dict[int, str]] = Port("public_ids")

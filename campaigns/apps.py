@@ -49,7 +49,7 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics import ports as analytics_ports
-        from campaigns import audited, queries, template_use, told
+        from campaigns import audited, execution_metrics, queries, template_use, told
         from campaigns.clicks import messages
         from campaigns.services import erasing, events, segment_use
         from endpoints.ports import register_eraser
@@ -67,6 +67,7 @@ class CampaignsConfig(AppConfig):
         analytics_ports.run_sources.register("campaigns", told.run_sources)
         analytics_ports.events_written.register("campaigns", events.note_events)
         analytics_ports.public_ids.register("campaigns", told.public_ids)
+        analytics_ports.metric_documents.register("campaigns", execution_metrics.document)
         messaging_ports.sent_runs.register("campaigns", _sent_runs)
         messaging_ports.template_users.register("campaigns", template_use.template_users)
         register_eraser("campaigns.Run", erasing.erase_runs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics.kpis.declarations import KPIS, Kpi, Scope
+from analytics.ports import metric_documents
 
 _HEAD = """# Metrics
 
@@ -34,7 +35,7 @@ def metrics_document() -> str:
         parts.append(f"\n## {title}: {len(found)}, `{scope.value}`\n\n{remark}\n\n")
         parts.append("| name | value | formula | by | unit |\n|---|---|---|---|---|\n")
         parts += [_line(one) for one in found]
-    return "".join(parts)
+    return "".join([*parts, *metric_documents.call()])
 
 
 def _line(kpi: Kpi) -> str:
