@@ -14,6 +14,7 @@ from campaigns import queries as campaign_queries
 from campaigns.comparison import FEWEST, MOST, compared
 from campaigns.models import NOT_LAUNCHED, Campaign
 from console.comparison import pictures
+from console.statistics.live import live
 from console.statistics.tabs import statistics_tabs
 from core import clock
 from projects.access import Access, project_or_404
@@ -22,6 +23,7 @@ _LISTED = 200  # campaigns to choose from, the newest
 
 
 @login_required
+@live
 def compare_campaigns(request: HttpRequest, project_id: str) -> HttpResponse:
     """``?c=`` for each campaign, ``?since=`` for how long the course is shown."""
     access = project_or_404(request, project_id)

@@ -17,6 +17,7 @@ from campaigns.models import Campaign
 from console.deliverability import pictures
 from console.deliverability.lines import all_together, domain_lines
 from console.statistics.forms import MOST_DAYS, DaysForm
+from console.statistics.live import live
 from console.statistics.tabs import statistics_tabs
 from core import clock
 from projects.access import Access, project_or_404
@@ -26,6 +27,7 @@ _UTC = "UTC"
 
 
 @login_required
+@live
 def show_deliverability(request: HttpRequest, project_id: str) -> HttpResponse:
     """``?since=&until=`` days of UTC, ``?campaign=`` one campaign alone, ``?by=`` the number that is drawn by day."""
     access = project_or_404(request, project_id)

@@ -15,10 +15,12 @@ from campaigns import queries as campaign_queries
 from campaigns.models import NOT_LAUNCHED
 from campaigns.wording import class_choices
 from console.readers import pictures
+from console.statistics.live import live
 from projects.access import project_or_404
 
 
 @login_required
+@live
 def show_readers(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResponse:
     """``?count=`` for each class of hits that the pictures count."""
     access = project_or_404(request, project_id)

@@ -19,6 +19,7 @@ from campaigns.models import Campaign
 from console.statistics.charts import Chart, Series, day_labels
 from console.statistics.frame import asked as days_asked
 from console.statistics.frame import show_page
+from console.statistics.live import live
 from console.statistics.pictures import Points
 from console.statistics.points import Asked, Point, acted, between, of_chart, points_url, unknown
 from projects.access import Access, project_or_404
@@ -39,6 +40,7 @@ class CurrencyLine:
 
 
 @login_required
+@live
 def show_revenue(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     form, days = days_asked(request, access)

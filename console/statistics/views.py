@@ -19,6 +19,7 @@ from analytics.statistics.daily import Days
 from console.statistics import making, pictures
 from console.statistics.forms import FunnelForm
 from console.statistics.frame import asked, linked, show_page, today
+from console.statistics.live import live
 from core import clock
 from core.errors import Refusal
 from projects.access import Access, project_or_404
@@ -27,6 +28,7 @@ from segments import queries as segment_queries
 
 
 @login_required
+@live
 def show_statistics(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     form, days = asked(request, access)
@@ -40,6 +42,7 @@ def show_statistics(request: HttpRequest, project_id: str) -> HttpResponse:
 
 
 @login_required
+@live
 def show_usage(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     form, days = asked(request, access)
@@ -56,6 +59,7 @@ def show_usage(request: HttpRequest, project_id: str) -> HttpResponse:
 
 
 @login_required
+@live
 def show_events(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     form, days = asked(request, access)

@@ -13,6 +13,7 @@ const later = {
   chart: "./controllers/chart_controller.js",
   copy: "./controllers/copy_controller.js",
   "design-editor": "./controllers/design_editor_controller.js",
+  live: "./controllers/live_controller.js",
   length: "./controllers/length_controller.js",
   rows: "./controllers/rows_controller.js",
   "segment-builder": "./controllers/segment_builder_controller.js",
@@ -31,3 +32,4 @@ function load() {
 load();
 document.addEventListener("htmx:afterSettle", load); // a part of a page may bring others
 document.addEventListener("htmx:afterSwap", load);
+document.addEventListener("live:renewed", load);

@@ -11,11 +11,17 @@ export default class extends Controller {
   static targets = ["box", "table", "actions"];
   static values = { name: String, points: String, world: String };
 
+  // What the page says of it now.
+  read() {
+    this.told = JSON.parse(this.element.querySelector('script[type="application/json"]').textContent);
+    return this.told;
+  }
+
   async connect() {
     this.actionsTarget.hidden = false;
     if (!this.hasBoxTarget || !window.echarts) return;
-    const data = JSON.parse(this.element.querySelector('script[type="application/json"]').textContent);
-    this.told = data;
+    const data = this.read();
+    this.element.addEventListener("chart:renew", () => this.renew());
     if (data.kind === "map") await loadWorld(this.worldValue);
     if (!this.element.isConnected) return;
     if (data.kind === "ranks") this.boxTarget.style.height = `${Math.max(120, 56 + 28 * data.labels.length)}px`;
@@ -24,6 +30,14 @@ export default class extends Controller {
     if (this.pointsValue) this.listen();
     this.observer = new ResizeObserver(() => this.chart.resize());
     this.observer.observe(this.boxTarget);
+  }
+
+  // Its numbers are other ones, and so is its JSON; what somebody left out of the picture stays out.
+  renew() {
+    const data = this.read();
+    if (!this.chart) return;
+    const { legend, ...rest } = option(data);
+    this.chart.setOption({ ...rest, ...(legend && { legend: { ...legend, selected: this.chart.getOption().legend?.[0]?.selected } }) }, { replaceMerge: ["series", "xAxis", "yAxis"] });
   }
 
   disconnect() {

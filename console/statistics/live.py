@@ -1,0 +1,39 @@
+"""Pages that follow their numbers: a browser asks again with the mark of what it shows, and gets nothing while that is all there is."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+
+from analytics.models import Counter
+from core import clock
+from projects.access import project_or_404
+
+HEADER = "X-Pabal-Mark"
+_LATE = datetime.timedelta(hours=2)  # events of longer ago make a page new at the next full hour
+
+
+def live(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For a view of a project's events: 204 to a page that looks again and has missed nothing. Two queries."""
+
+    @functools.wraps(view)
+    def looked_at(request: HttpRequest, project_id: str, **kwargs: Any) -> HttpResponse:
+        mark = mark_of(project_id=project_or_404(request, project_id).project.pk, now=clock.now())
+        if request.headers.get(HEADER) == mark:
+            return HttpResponse(status=204)
+        request.live_mark = mark  # type: ignore[attr-defined]  # before the numbers are read: what comes meanwhile is seen next time
+        return view(request, project_id, **kwargs)
+
+    return looked_at
+
+
+def mark_of(*, project_id: int, now: datetime.datetime) -> str:
+    """Another one after each event of the project that happened lately, and in each hour."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    total = Counter.objects.filter(project_id=project_id, hour__gte=hour - _LATE).aggregate(sum=Sum("total"))["sum"] or 0
+    return f"{hour:%Y%m%d%H}-{total}"

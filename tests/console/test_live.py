@@ -1,0 +1,67 @@
+"""A page of numbers that looks again gets nothing while nothing happened, and the new page when something did."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from analytics.models import Event, EventKind
+from console.statistics.live import HEADER, mark_of
+from core import clock
+from projects.models import Project
+from tests.console.test_statistics_pages import record
+from tests.console.world import logged_in
+from tests.factories.projects import make_project, make_user
+
+pytestmark = pytest.mark.django_db
+PAGES = ["show-statistics", "show-usage", "show-events", "show-revenue", "show-deliverability"]
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project()
+
+
+def happen(project: Project, kind: int, endpoints: list[int]) -> None:
+    record(project, kind, endpoints, ago=datetime.timedelta())
+
+
+def look(client: Client, project: Project, page: str, mark: str = "") -> Any:
+    headers: dict[str, str] = {HEADER: mark} if mark else {}
+    return client.get(reverse(f"console:{page}", args=[project.public_id]), headers=headers)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_that_missed_nothing_gets_nothing(project: Project, page: str) -> None:
+    client = logged_in(project.created_by)
+    happen(project, EventKind.SESSION_START, [1, 2])
+    first = look(client, project, page)
+    mark = first.wsgi_request.live_mark
+
+    assert f'data-live-mark-value="{mark}"' in first.content.decode()
+    assert look(client, project, page, mark).status_code == 204
+    happen(project, EventKind.EMAIL_OPEN, [3])
+    again = look(client, project, page, mark)
+    assert again.status_code == 200
+    assert again.wsgi_request.live_mark != mark
+
+
+def test_a_strangers_look_says_nothing(project: Project) -> None:
+    mark = mark_of(project_id=project.pk, now=clock.now())
+
+    assert look(logged_in(make_user()), project, "show-usage", mark).status_code == 404
+    assert look(Client(), project, "show-usage", mark).status_code == 302
+
+
+def test_the_mark_is_of_the_project_and_of_the_hour(project: Project) -> None:
+    now = clock.now()
+    mark = mark_of(project_id=project.pk, now=now)
+    happen(make_project(), EventKind.SESSION_START, [1])
+
+    assert mark_of(project_id=project.pk, now=now) == mark
+    assert mark_of(project_id=project.pk, now=now + datetime.timedelta(hours=1)) != mark
+    assert not Event.objects.filter(project_id=project.pk).exists()
