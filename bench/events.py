@@ -57,7 +57,7 @@ _AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
 )
 _PROJECT = 77_000_001  # no endpoint, campaign or run behind it: events know them by their numbers alone
-_PAGES = ("show-overview", "show-statistics", "show-usage", "show-events")
+_PAGES = ("show-overview", "show-statistics", "show-usage", "show-events", "show-revenue", "show-demographics")
 _WRK = """
 local paths = {}
 for line in io.lines("%s") do paths[#paths + 1] = line end

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
@@ -16,6 +17,7 @@ from campaigns.models import Run
 from console import queries
 from console.health import checking, status
 from console.models import Invariant
+from console.statistics.overview import overview_charts
 from core import clock
 from core.redis import client
 from projects.access import operator_or_404, project_or_404
@@ -23,8 +25,14 @@ from projects.access import operator_or_404, project_or_404
 
 def show_overview(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
+    figures = queries.figures(project=access.project)
+    lines, count = queries.under_way(project=access.project)
+    is_begun = figures.endpoints or figures.has_launched
     context = {
-        "figures": queries.figures(project=access.project),
+        "figures": figures,
+        "charts": overview_charts(access=access, figures=figures, today=timezone.localdate(clock.now())) if is_begun else [],
+        "lines": lines,
+        "more": count - len(lines),
         "waiting": approval.waiting(project=access.project)[:5],
         "runs": Run.objects.filter(project=access.project)
         .select_related("campaign")

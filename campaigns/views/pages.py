@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from analytics.hit_classes import COUNTED, read_classes
 from campaigns import approval, channels, lifecycle, limits, queries, schedule, wording
+from campaigns.colours import COLOURS
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences, restored
 from campaigns.views import approvals
@@ -26,10 +27,6 @@ from projects.models import Role
 from segments import queries as segment_queries
 
 _PAGE = 50
-COLOURS = {
-    "DRAFT": "secondary", "PENDING_APPROVAL": "orange", "SCHEDULED": "azure", "EXECUTING": "blue", "PENDING_NEXT_RUN": "azure",
-    "PAUSED": "yellow", "STOPPING": "orange", "COMPLETED": "green", "INVALID": "red",
-}  # fmt: skip
 
 
 def list_campaigns(request: HttpRequest, project_id: str) -> HttpResponse:

@@ -40,9 +40,9 @@ def show_page(request: HttpRequest, access: Access, tab: str, form: DaysForm, da
     return render(request, f"console/statistics/{tab}.html", given)
 
 
-def linked(access: Access, days: Days) -> Points:
-    """The address of the points of each chart, for who may make segments."""
-    query = {"since": f"{days.first:%Y-%m-%d}", "until": f"{days.last:%Y-%m-%d}"}
+def linked(access: Access, days: Days, **more: str) -> Points:
+    """The address of the points of each chart, for who may make segments. ``more``: what else the page was asked for."""
+    query = more | {"since": f"{days.first:%Y-%m-%d}", "until": f"{days.last:%Y-%m-%d}"}
     return lambda chart: points_url(access.project, chart, query) if access.can_edit else ""
 
 

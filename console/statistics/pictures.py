@@ -140,7 +140,7 @@ def campaign_lines(*, project: Project, days: Days) -> list[CampaignLine]:
     ]  # fmt: skip
 
 
-def active_by_day(active: Sequence[ActiveDay], points: Points) -> Chart:
+def active_by_day(active: Sequence[ActiveDay], points: Points, *, empty: str = "") -> Chart:
     series = [
         Series(_("On the day"), [one.daily for one in active], key="daily"),
         Series(_("In thirty days"), [one.monthly for one in active], key="monthly"),
@@ -148,7 +148,7 @@ def active_by_day(active: Sequence[ActiveDay], points: Points) -> Chart:
     note = _("Active is who opened or clicked, or used an app or a web page. Days of UTC.")
     return Chart(
         "active", _("Active endpoints"), "line", day_labels([one.day for one in active]), series, corner=_("Day"), note=note,
-        points=points("active"),
+        points=points("active"), empty=empty,
     )  # fmt: skip
 
 

@@ -18,11 +18,11 @@ from analytics.statistics.revenue import Bought, Revenue
 from campaigns.models import Campaign
 from console.statistics.charts import Chart, Series, day_labels
 from console.statistics.frame import asked as days_asked
-from console.statistics.frame import show_page
+from console.statistics.frame import linked, show_page
 from console.statistics.live import live
 from console.statistics.pictures import Points
-from console.statistics.points import Asked, Point, acted, between, of_chart, points_url, unknown
-from projects.access import Access, project_or_404
+from console.statistics.points import Asked, Point, acted, between, of_chart, unknown
+from projects.access import project_or_404
 from projects.models import Project
 
 _MOST_PRODUCTS = 15
@@ -52,21 +52,16 @@ def show_revenue(request: HttpRequest, project_id: str) -> HttpResponse:
     context: dict[str, Any] = {"currencies": lines, "currency": chosen, "currency_name": _named(chosen)}
     if found.total:
         each, buyers = revenue.buyers(project_id=access.project.pk, first=days.first, last=days.last)
-        points = _points(access, days, chosen)
+        points = linked(access, days, currency=chosen)
         context |= {
             "bought": found.total[chosen], "buyers": buyers,
             "charts": [
-                _by_day(found, chosen, days, points), _purchases(found, chosen, days, each, points),
+                revenue_by_day(found, chosen, days, points), _purchases(found, chosen, days, each, points),
                 _products(revenue.by_product(currency=chosen, limit=_MOST_PRODUCTS, **of), chosen, points),
                 _campaigns(access.project, revenue.by_campaign(currency=chosen, **of), chosen, points),
             ],
         }  # fmt: skip
     return show_page(request, access, "revenue", form, days, **context)
-
-
-def _points(access: Access, days: Days, currency: str) -> Points:
-    query = {"since": f"{days.first:%Y-%m-%d}", "until": f"{days.last:%Y-%m-%d}", "currency": currency}
-    return lambda chart: points_url(access.project, chart, query) if access.can_edit else ""
 
 
 def _named(currency: str) -> str:
@@ -77,7 +72,7 @@ def _money(amounts: Sequence[Decimal | None]) -> list[float | None]:
     return [None if one is None else float(one) for one in amounts]
 
 
-def _by_day(found: Revenue, currency: str, days: Days, points: Points) -> Chart:
+def revenue_by_day(found: Revenue, currency: str, days: Days, points: Points) -> Chart:
     each = found.by_day[currency]
     amounts = _money([one.amount for one in each])
     series = [Series(_("Revenue"), amounts, key="revenue", total=float(found.total[currency].amount))]

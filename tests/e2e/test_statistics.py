@@ -17,11 +17,16 @@ from analytics.events import EventRow
 from analytics.models import EventKind, HitClass, SourceKind
 from analytics.services.partitions import ensure_partitions
 from analytics.services.record import record_events
+from campaigns.models import Run, Slice, SliceOutcome, Treatment
 from core import clock
+from core.audience import Audience
+from endpoints.models import AudienceDay
 from tests.console.world import World, make_world
 from tests.e2e.conftest import SHOTS, shoot, speak, watched_page
 from tests.e2e.test_templates import log_in
+from tests.factories.campaigns import make_campaign, make_run
 from tests.factories.endpoints import make_members
+from tests.factories.projects import make_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -136,6 +141,43 @@ def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_serve
         ):  # fmt: skip
             shoot(page, address, name)
         speak(page, "en")
+
+
+def test_the_first_page_tells_how_a_project_does(browser: Browser, live_server: Any) -> None:
+    world = make_world()
+    fill(world)
+    now = clock.now()
+    for ago in range(1, 31):
+        AudienceDay.objects.create(
+            project=world.project,
+            day=(now - datetime.timedelta(days=ago)).date(),
+            endpoints=401 - 9 * ago,
+            reachable=380 - 9 * ago,
+        )
+    for name, state, days in (
+        ("가을 세일 안내", "EXECUTING", None),
+        ("주간 소식", "PENDING_NEXT_RUN", 3),
+        ("겨울 예고", "SCHEDULED", 9),
+    ):
+        campaign = make_campaign(project=world.project, document={}, name=name, state=state, launched_at=now)
+        due = now + datetime.timedelta(days=days) if days else None
+        Treatment.objects.create(campaign=campaign, next_run_at=due)
+        if due is None:
+            run = make_run(campaign=campaign, at=now, frozen=400, targeted=420)
+            Run.objects.filter(pk=run.pk).update(state="RUNNING")
+            part = Slice.objects.create(run=run, number=1, ids=Audience([1]), size=1)
+            SliceOutcome.objects.create(slice=part, run=run, outcome="SUCCESS", members=Audience([1]), total=260)
+    new = make_project(owner=world.project.created_by)
+    with watched_page(browser, live_server.url) as page:
+        project = log_in(page, world, live_server.url)
+        page.goto(project)
+        expect(page.locator("figure:has(canvas)")).to_have_count(4)
+        shoot(page, project, "overview-pictures")
+        shoot(page, project.replace(world.project.public_id, new.public_id), "overview-new")
+        speak(page, "en")
+        page.goto(project)
+        page.get_by_role("link", name="All statistics").click()
+        expect(page.get_by_role("heading", name="Statistics")).to_be_visible()
 
 
 def test_the_weekly_report_is_ordered_and_reads_well(browser: Browser, live_server: Any) -> None:
