@@ -60,7 +60,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import crowd, events, imports, lake, pages, rendering, segments, sending, stream, web_pages
+    from bench import crowd, events, imports, lake, makeup, pages, rendering, segments, sending, stream, web_pages
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -71,7 +71,7 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
     owner = User.objects.create_user("bench@example.com", None)
     made = [
         create_project(actor=owner, name=name, description="", time_zone="Asia/Seoul", now=clock.now())
-        for name in ("bench", "events")
+        for name in ("bench", "events", "makeup")
     ]
     if "hits" in wanted:
         events.measure_hits(report=report)
@@ -81,6 +81,7 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
         lake.measure(report=report, events=rows * _LAKE)
     if "numbers" in wanted:
         events.measure_numbers(report=report, project=made[1])
+        makeup.measure(report=report, project=made[2])
     if "web" in wanted:
         web_pages.measure(report=report, project=made[1])
     if set(wanted) <= {"events"} | _NEED_NO_ROWS:
