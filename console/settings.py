@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "segments",
     "messaging",
     "campaigns",
+    "api",
     "console",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "api.middleware.pinpoint_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -296,6 +298,10 @@ CELERY_BEAT_SCHEDULE = {
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["enabled"] = True  # at each start: the house stands still without them
+
+# -- the API ----------------------------------------------------------------------------------------------------------
+# Calls a second of a key, by operation, over those in api.identity.rates; `default` for all others, 0 for no limit.
+API_RATES: dict[str, int] = env.dict("API_RATES", cast={"value": int}, default={})
 
 # -- safety -----------------------------------------------------------------------------------------------------------
 _SECURE = PUBLIC_URL.startswith("https://")

@@ -16,12 +16,15 @@ from core.sql import bigint_array, execute_again, id_set
 from endpoints.models import OptOut
 from projects.models import Project
 
-_DOCUMENTS = """
+_COLUMNS = """
     SELECT e.id, e.endpoint_id, e.channel_type, e.address, e.address_key, e.opt_out, e.status, e.attributes, e.metrics,
            e.demographic, e.location, e.request_id, e.effective_at, e.created_at, e.cohort_id, u.user_id, u.attributes
       FROM endpoints_endpoint e LEFT JOIN endpoints_endpointuser u ON u.id = e.user_id
-     WHERE e.project_id = %s AND e.id = ANY(%s::bigint[])
-     ORDER BY e.id
+"""
+_DOCUMENTS = f"{_COLUMNS} WHERE e.project_id = %s AND e.id = ANY(%s::bigint[]) ORDER BY e.id"
+_BY_KEY = f"{_COLUMNS} WHERE e.project_id = %s AND e.endpoint_key = %s"
+_OF_USER = f"""{_COLUMNS}
+     WHERE e.user_id = (SELECT o.id FROM endpoints_endpointuser o WHERE o.project_id = %s AND o.user_id = %s) ORDER BY e.id
 """
 
 
@@ -96,6 +99,23 @@ def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:
     """The endpoints of a project with these ids, ascending; ids that don't exist (any more) are left out. One query."""
     with connection.cursor() as cursor:
         execute_again(cursor, _DOCUMENTS, [project_id, bigint_array(ids)], rows=1)  # by the key, however many
+        rows = cursor.fetchall()
+    return [_row(row) for row in rows]
+
+
+def endpoint_named(*, project_id: int, endpoint_id: str) -> EndpointRow | None:
+    """The endpoint with the client's Id, whatever its case. One query."""
+    return next(iter(_asked(_BY_KEY, [project_id, endpoint_id.lower()])), None)
+
+
+def endpoints_of_user(*, project_id: int, user_id: str) -> list[EndpointRow]:
+    """All endpoints of a user, ascending; none when there is no such user. One query."""
+    return _asked(_OF_USER, [project_id, user_id])
+
+
+def _asked(query: str, params: list[object]) -> list[EndpointRow]:
+    with connection.cursor() as cursor:
+        execute_again(cursor, query, params, rows=1)
         rows = cursor.fetchall()
     return [_row(row) for row in rows]
 

@@ -93,6 +93,7 @@ class Project(models.Model):
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.PRACTICE)
     allows_raw_values = models.BooleanField(default=False, db_default=False)  # {{{ }}} in templates
     needs_approval = models.BooleanField(default=False, db_default=False)  # somebody else than the author launches a campaign
+    tags = models.JSONField(default=dict, db_default={}, blank=True)  # of the API: key → value
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, blank=True)

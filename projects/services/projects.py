@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -17,11 +18,19 @@ class NotReady(Refusal):
     """The project can't go live; the sentence says what is missing."""
 
 
-def create_project(*, actor: User, name: str, description: str, time_zone: str, now: datetime.datetime) -> Project:
+def create_project(
+    *,
+    actor: User,
+    name: str,
+    description: str,
+    time_zone: str,
+    now: datetime.datetime,
+    tags: Mapping[str, str] | None = None,
+) -> Project:
     """Make a project in practice mode, with the actor as its owner."""
     with transaction.atomic():
         project = Project.objects.create(
-            name=name, description=description, time_zone=time_zone, created_by=actor, created_at=now
+            name=name, description=description, time_zone=time_zone, created_by=actor, created_at=now, tags=dict(tags or {})
         )
         Member.objects.create(project=project, user=actor, role=Role.OWNER)
         audit.record(project=project, actor=actor, verb="project.created", target=project, now=now, name=name)

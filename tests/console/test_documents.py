@@ -11,7 +11,7 @@ from django.apps import apps
 from console import checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-APPS = {"core", "projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "console"}
+APPS = {"core", "projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "api", "console"}
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation.template import templatize
 
-_APPS = ("core", "projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "console")
+_APPS = ("core", "projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "api", "console")
 _KEYWORDS = {
     "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2),

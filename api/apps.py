@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    name = "api"
+
+    def ready(self) -> None:
+        from api import audited
+        from projects import ports
+
+        ports.audit_sentences.register("api", lambda: audited.SENTENCES)
+        ports.audit_things.register("api", audited.things)

@@ -1,0 +1,1 @@
+"""Who calls: signatures, keys and their rights, rates, calls that come twice."""
