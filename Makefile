@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) console/embedded/bootstrap.py
 
-.PHONY: run test soak check bench setup help
+.PHONY: run test soak check bench access-key setup help
 run: ## start everything on this machine; Ctrl-C stops it
 	@exec $(BOOTSTRAP) run
 test: ## every test (T="tests/core -k name" for some)
@@ -13,7 +13,9 @@ check: ## format, lint, types, floors, migrations, translations
 	@exec $(BOOTSTRAP) check
 bench: ## the benchmarks (BENCH=imports,segments,sending,events,web,pages,rendering BENCH_ROWS=100000 BENCH_EVENTS=5000000)
 	@exec $(BOOTSTRAP) bench
+access-key: ## an access key of the account as JSON, for a running `make run`
+	@exec $(BOOTSTRAP) access-key
 setup: ## install what the others need, and stop
 	@exec $(BOOTSTRAP) setup
 help:
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'

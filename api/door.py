@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
-from api.identity import idempotency, keys, rates
+from api.identity import idempotency, keys, rates, replays
 from api.identity.sigv4 import SignedRequest
 from api.models import AccessKey
 from api.operations import TABLE
@@ -28,7 +28,8 @@ from api.protocol.model import Operation
 from core import clock
 from core.errors import Refusal
 from core.sql import is_away
-from projects.models import Project
+from projects.access import RANKS
+from projects.models import Project, Role
 
 _log = logging.getLogger(__name__)
 _ALLOWED_HEADERS = (
@@ -74,7 +75,9 @@ def _answer(request: HttpRequest, request_id: str) -> HttpResponse:
             _log.error("The database is away: %s", fault)
             return _refused(Away("The database is away. Try again."), request_id, headers)
         _log.exception("A call of the API failed: %s %s (%s)", request.method, request.path_info[:200], request_id)
-        return _refused(ApiError("An internal error occurred. The server's log has it under this RequestID."), request_id, headers)
+        return _refused(
+            ApiError("An internal error occurred. The server's log has it under this RequestID."), request_id, headers
+        )
 
 
 def _carry_out(request: HttpRequest, request_id: str, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -85,17 +88,19 @@ def _carry_out(request: HttpRequest, request_id: str, headers: dict[str, str]) -
     entry = TABLE[route.operation.name]
     body = _body(request, entry.body_bytes if isinstance(entry, Served) else BODY_BYTES)
     signed = SignedRequest(method=request.method or "", path=path, query=query, headers=_headers(request), body=body)
-    key = keys.authenticate(signed, now=now)
+    key, role = keys.authenticate(signed, now=now)
     allowance = rates.take(key_id=key.pk, operation=route.operation.name)
     if allowance is not None:
         headers |= allowance.headers
     if not isinstance(entry, Served):
         raise NotServed(f"{route.operation.name}: {entry.reason}")
-    _check_rights(key, entry, route.operation)
+    _check_rights(key, role, entry, route.operation)
     params = parsing.parse(route.operation, parameters=route.parameters, query=parsing.parse_query(query), body=body)
     call = Call(key=key, params=params, now=now, request_id=request_id, found=_project(key, params))
 
     def carry_out() -> tuple[int, bytes]:
+        if entry.sends:
+            replays.check_first(signed)
         return route.operation.status, serialising.serialise(route.operation, entry.function(call))
 
     repeated = request.headers.get("Idempotency-Key")
@@ -149,12 +154,16 @@ def _body(request: HttpRequest, most: int) -> bytes:
     return body
 
 
-def _check_rights(key: AccessKey, entry: Served, operation: Operation) -> None:
+def _check_rights(key: AccessKey, role: Role, entry: Served, operation: Operation) -> None:
     if key.is_for_apps and entry.for_apps:
         return
     lacking = sorted(right.value for right in entry.rights if right not in key.rights)
     if lacking:
         raise Forbidden(f"This access key may not call {operation.name}: it lacks the right {' and '.join(lacking)}.")
+    if RANKS[role] < RANKS[entry.at_least]:
+        raise Forbidden(
+            f"This access key may not call {operation.name}: whoever made it is a {role}, and a {entry.at_least} may."
+        )
 
 
 def _project(key: AccessKey, params: Mapping[str, Any]) -> Project | None:
@@ -182,5 +191,3 @@ def _response(status: int, body: bytes, headers: Mapping[str, str]) -> HttpRespo
 def _refused(error: ApiError, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
     body = serialising.error_body(request_id, error.message)
     return _response(error.status, body, {**headers, **error.headers, "x-amzn-ErrorType": error.type})
-
-

@@ -1,4 +1,4 @@
-"""The API's place in the web process: before sessions, CSRF and Django's resolver, because its paths are routed as they stood on the wire."""
+"""The API's place in the web process: before sessions, CSRF and Django's resolver, for its paths are routed as they stood on the wire."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ SENTENCES = {
     "campaign.restored": _("%(what)s is held: it comes from a backup of %(since)s."),
     "campaign.restored_without": _("%(who)s let %(what)s go on after the restore, without those who may have got it."),
     "campaign.restored_with": _("%(who)s let %(what)s go on after the restore, to those who may have got it, too."),
+    "campaign.tagged": _("%(who)s changed the tags of the campaign %(what)s."),
     "campaign.deleted": _("%(who)s deleted the campaign %(what)s."),
     "campaign.winner_chosen": _("%(who)s chose “%(treatment)s” as the winner of the campaign %(what)s."),
     "campaign.freeze_taken_over": _("%(who)s took the computing of an audience of the campaign %(what)s from the worker at it."),

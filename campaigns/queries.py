@@ -121,6 +121,12 @@ MOST_EVENT_CAMPAIGNS = 25
 _ACTIVE = (CampaignState.SCHEDULED, CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN)
 
 
+def get_campaign(*, project: Project, campaign_id: str) -> Campaign:
+    """By public id; not a deleted one. Raises ``Campaign.DoesNotExist``."""
+    found = Campaign.objects.filter(project=project).exclude(state=CampaignState.DELETED)
+    return found.select_related("project").get(public_id=campaign_id)
+
+
 def is_by_events(document: dict[str, Any]) -> bool:
     """Whether events start the campaign's runs."""
     return (document.get("Schedule") or {}).get("Frequency") == "EVENT"

@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("segments.urls")),
     path("", include("messaging.urls")),
     path("", include("campaigns.urls")),
+    path("", include("api.urls")),
     path("", include("console.pages")),
 ]

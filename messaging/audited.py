@@ -41,6 +41,7 @@ SENTENCES = {
     "template.restored": _("%(who)s restored version %(of)s of the template %(what)s as version %(version)s."),
     "image.added": _("%(who)s added the picture %(what)s."),
     "image.deleted": _("%(who)s deleted the picture %(what)s."),
+    "template.tagged": _("%(who)s changed the tags of the template %(what)s."),
     "template.deleted": _("%(who)s deleted the template %(what)s with all its versions."),
 }
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from projects.models import Member, Project, Role, User
 
-_RANK = {Role.VIEWER: 0, Role.MARKETER: 1, Role.OWNER: 2}
+RANKS = {Role.VIEWER: 0, Role.MARKETER: 1, Role.OWNER: 2}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Access:
 
     @property
     def can_edit(self) -> bool:
-        return _RANK[self.role] >= _RANK[Role.MARKETER]
+        return RANKS[self.role] >= RANKS[Role.MARKETER]
 
     @property
     def can_administer(self) -> bool:
@@ -50,7 +50,7 @@ def project_or_404(request: HttpRequest, project_id: str, *, at_least: Role = Ro
     access = Access(project=member.project, user=request.user, role=Role(member.role))
     request.access = access  # type: ignore[attr-defined]
     timezone.activate(access.project.time_zone)
-    if _RANK[access.role] < _RANK[at_least]:
+    if RANKS[access.role] < RANKS[at_least]:
         raise PermissionDenied(_("Your role in this project allows looking, not changing. Ask an owner for another role."))
     return access
 

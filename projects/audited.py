@@ -19,6 +19,7 @@ SENTENCES = {
     "project.raw_values_refused": _("%(who)s forbade unescaped values in the messages of the project %(what)s."),
     "project.approval_demanded": _("%(who)s set the project %(what)s so that somebody else approves each campaign."),
     "project.approval_dropped": _("%(who)s set the project %(what)s so that campaigns need no approval."),
+    "project.tagged": _("%(who)s changed the tags of the project %(what)s."),
     "project.deleted": _("%(who)s deleted the project %(what)s."),
     "member.invited": _("%(who)s invited %(email)s as: %(role)s."),
     "member.joined": _("%(who)s joined the project as: %(role)s."),

@@ -16,6 +16,7 @@ SENTENCES = {
     "segment.changed": _("%(who)s changed the segment %(what)s: it is version %(version)s now."),
     "segment.imported": _("%(who)s imported the segment %(what)s with %(size)s members."),
     "segment.restored": _("%(who)s restored version %(restored)s of the segment %(what)s as version %(version)s."),
+    "segment.tagged": _("%(who)s changed the tags of the segment %(what)s."),
     "segment.deleted": _("%(who)s deleted the segment %(what)s."),
     "import.created": _("%(who)s started the import %(what)s."),
     "import.columns_chosen": _("%(who)s chose the columns of the import %(what)s."),

@@ -51,7 +51,9 @@ def once(
     if earlier.fingerprint != print_:
         raise BadRequest("Idempotency-Key: it was used for another request. Choose a new key for a new request.")
     if earlier.status is None or earlier.body is None:
-        raise Conflict("A call with this Idempotency-Key is being carried out, or broke off: look whether it was, before you use a new key.")
+        raise Conflict(
+            "A call with this Idempotency-Key is being carried out, or broke off: look whether it was, before you use a new key."
+        )
     return (earlier.status, bytes(earlier.body)), True
 
 
@@ -67,17 +69,13 @@ def _keep(pk: int, answer: Answer) -> Answer:
     return answer
 
 
-def _done(
-    access_key: AccessKey, key: str, print_: str, now: datetime.datetime, carry_out: Callable[[], Answer]
-) -> Answer | None:
+def _done(access_key: AccessKey, key: str, print_: str, now: datetime.datetime, carry_out: Callable[[], Answer]) -> Answer | None:
     with transaction.atomic():
         pk = _claim(access_key, key, print_, now)
         return _keep(pk, carry_out()) if pk is not None else None
 
 
-def _sent(
-    access_key: AccessKey, key: str, print_: str, now: datetime.datetime, carry_out: Callable[[], Answer]
-) -> Answer | None:
+def _sent(access_key: AccessKey, key: str, print_: str, now: datetime.datetime, carry_out: Callable[[], Answer]) -> Answer | None:
     pk = _claim(access_key, key, print_, now)
     if pk is None:
         return None

@@ -6,20 +6,25 @@ import datetime
 import functools
 
 from cryptography.fernet import InvalidToken
-from django.db.models import Q
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from api.identity import sigv4
 from api.models import AccessKey
 from api.protocol.errors import Forbidden
 from core import secretbox
+from projects.models import Member, Role
 
 _NOTED = datetime.timedelta(minutes=1)  # a key's last use is written once in a minute
 
 
-def authenticate(request: sigv4.SignedRequest, *, now: datetime.datetime) -> AccessKey:
-    """The key that signed the request. Raises ``Forbidden``. A revoked key is refused from its revocation on: nothing is cached."""
+def authenticate(request: sigv4.SignedRequest, *, now: datetime.datetime) -> tuple[AccessKey, Role]:
+    """The key that signed the request, and what its maker is where it is used. Raises ``Forbidden``.
+
+    A key does nothing that its maker may not do now. It is refused from its revocation on, as from the day when its maker leaves:
+    nothing is cached.
+    """
     claim = sigv4.read_claim(request)
-    key = AccessKey.objects.select_related("project").filter(access_key_id=claim.access_key_id[:20]).first()
+    key = _with_role().filter(access_key_id=claim.access_key_id[:20]).first()
     if key is None or key.access_key_id != claim.access_key_id:
         raise Forbidden("The access key ID you provided does not exist in this installation.")
     sigv4.verify(request, claim, secret=_secret(key), now=now)
@@ -27,8 +32,27 @@ def authenticate(request: sigv4.SignedRequest, *, now: datetime.datetime) -> Acc
         raise Forbidden("The access key was revoked.")
     if key.project is not None and key.project.deleted_at is not None:
         raise Forbidden("The project of this access key was deleted.")
+    role = _role(key)
     _note_use(key, now)
-    return key
+    return key, role
+
+
+def _with_role() -> QuerySet[AccessKey]:
+    memberships = Member.objects.filter(project=OuterRef("project"), user=OuterRef("created_by"))
+    return AccessKey.objects.select_related("project", "created_by").annotate(role=Subquery(memberships.values("role")[:1]))
+
+
+def _role(key: AccessKey) -> Role:
+    """Raises ``Forbidden`` when whoever made the key may do nothing here any more."""
+    maker = key.created_by
+    if key.is_for_apps:  # it is the project's, whoever made it, and can hardly do anything
+        return Role.VIEWER
+    if maker.is_active and maker.is_superuser:
+        return Role.OWNER
+    role: str | None = key.role  # type: ignore[attr-defined]  # annotated
+    if not maker.is_active or role is None:
+        raise Forbidden("Whoever made this access key has no access any more. Make a new one.")
+    return Role(role)
 
 
 def _secret(key: AccessKey) -> str:

@@ -77,5 +77,7 @@ def take(*, key_id: int, operation: str) -> Allowance | None:
     allowance = Allowance(limit=rate, remaining=int(left), reset=math.ceil((rate - left) / rate))
     if not taken:
         headers = allowance.headers | {"Retry-After": "1"}
-        raise TooManyRequests(f"More than {rate} calls of {operation} a second with this key. Try again in a second.", headers=headers)
+        raise TooManyRequests(
+            f"More than {rate} calls of {operation} a second with this key. Try again in a second.", headers=headers
+        )
     return allowance

@@ -75,7 +75,8 @@ def verify(request: SignedRequest, claim: Claim, *, secret: str, now: datetime.d
     expected = _signature(request, claim, secret)
     if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
         raise Forbidden(
-            "The request signature we calculated does not match the signature you provided. Check your secret access key and signing method."
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your secret access key and signing method."
         )
 
 
@@ -118,7 +119,11 @@ def _claim(
     if "host" not in signed:
         raise Forbidden("The host header must be signed.")
     for name in request.headers:
-        if name.startswith("x-amz-") and name not in signed and (name in ("x-amz-date", _TOKEN) or name == "x-amz-content-sha256"):
+        if (
+            name.startswith("x-amz-")
+            and name not in signed
+            and (name in ("x-amz-date", _TOKEN) or name == "x-amz-content-sha256")
+        ):
             raise Forbidden(f"The header {name} must be signed.")
     return Claim(access_key_id, day, region, at, signed, signature, expires)
 
@@ -132,7 +137,8 @@ def _stamp(text: str) -> datetime.datetime:
 
 def _date(text: str) -> datetime.datetime:
     try:
-        return email.utils.parsedate_to_datetime(text).astimezone(datetime.UTC)
+        at = email.utils.parsedate_to_datetime(text)  # without a zone for "-0000", which is UTC
+        return at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
     except (TypeError, ValueError, OverflowError):
         raise Forbidden("The request has neither a valid X-Amz-Date nor a Date.") from None
 
@@ -205,7 +211,9 @@ def _canonical_query(query: str, *, without_signature: bool) -> str:
     if _PLAIN_QUERY.match(query):
         pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
     else:  # not in the form that is signed: brought into it, as AWS does
-        pairs = [(quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parse_qsl(query, keep_blank_values=True)]
+        pairs = [
+            (quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parse_qsl(query, keep_blank_values=True)
+        ]
     if without_signature:
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))

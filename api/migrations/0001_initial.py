@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('projects', '0006_project_tags'),
+        ('projects', '0007_project_tags'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

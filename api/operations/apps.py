@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from api.operations import paging
-from api.operations.contract import Call, Document, Entry, reads, writes
+from api.operations.contract import Call, Document, Entry, administers, reads, writes
 from api.protocol.errors import Forbidden
 from campaigns.limits.document import settings_document
 from campaigns.services import project_settings
@@ -82,7 +82,7 @@ TABLE: dict[str, Entry] = {
     "CreateApp": writes(create_app),
     "GetApp": reads(get_app),
     "GetApps": reads(get_apps),
-    "DeleteApp": writes(delete_app),
+    "DeleteApp": administers(delete_app),
     "GetApplicationSettings": reads(get_application_settings),
-    "UpdateApplicationSettings": writes(update_application_settings),
+    "UpdateApplicationSettings": administers(update_application_settings),
 }

@@ -17,7 +17,7 @@ from api.identity.arns import Account, account
 from api.models import AccessKey, Right
 from api.protocol.errors import NotFound
 from api.protocol.limits import BODY_BYTES
-from projects.models import Project, User
+from projects.models import Project, Role, User
 
 Document = Mapping[str, Any]
 
@@ -61,10 +61,12 @@ Function = Callable[[Call], Document | None]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An operation that a function serves. ``rights``: all of them are needed; ``for_apps``: keys of apps and browsers may call it, too."""
+    """An operation that a function serves. ``rights``: all of them are needed, and of the key's maker the role ``at_least``;
+    ``for_apps``: keys of apps and browsers may call it, too."""
 
     function: Function
     rights: frozenset[Right]
+    at_least: Role = Role.MARKETER
     for_apps: bool = False
     body_bytes: int = BODY_BYTES
 
@@ -84,11 +86,16 @@ Entry = Served | Unserved
 
 
 def reads(function: Function) -> Served:
-    return Served(function, frozenset({Right.READ}))
+    return Served(function, frozenset({Right.READ}), Role.VIEWER)
 
 
 def writes(function: Function, *, for_apps: bool = False, body_bytes: int = BODY_BYTES) -> Served:
-    return Served(function, frozenset({Right.WRITE}), for_apps, body_bytes)
+    return Served(function, frozenset({Right.WRITE}), for_apps=for_apps, body_bytes=body_bytes)
+
+
+def administers(function: Function) -> Served:
+    """What only owners do on the pages."""
+    return Served(function, frozenset({Right.WRITE}), Role.OWNER)
 
 
 def sends(function: Function) -> Served:

@@ -51,11 +51,7 @@ def update_endpoints_batch(call: Call) -> Document:
         answers = update.update_endpoints(
             project=call.project, items=items, source=OptOutEntry.Source.API, now=call.now, actor_id=call.key.created_by_id
         )
-        refused = [
-            _said(answer, f"Item[{place}].")
-            for place, answer in enumerate(answers)
-            if isinstance(answer, ItemRefused)
-        ]
+        refused = [_said(answer, f"Item[{place}].") for place, answer in enumerate(answers) if isinstance(answer, ItemRefused)]
         if refused:
             raise BadRequest(" ".join(refused[:10]))
     return call.accepted

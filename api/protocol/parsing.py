@@ -55,7 +55,13 @@ def _refuse_nul(value: Any) -> None:
     """PostgreSQL keeps no such character in a text."""
     if isinstance(value, str) and "\0" in value:
         raise Invalid("it holds a NUL character")
-    held = value.items() if isinstance(value, dict) else ((f"[{n}]", one) for n, one in enumerate(value)) if isinstance(value, list) else ()
+    held = (
+        value.items()
+        if isinstance(value, dict)
+        else ((f"[{n}]", one) for n, one in enumerate(value))
+        if isinstance(value, list)
+        else ()
+    )
     for name, one in held:
         try:
             _refuse_nul(name)
@@ -71,10 +77,7 @@ def _refuse_nul(value: Any) -> None:
 def _outside(operation: Operation, parameters: Mapping[str, str], query: Sequence[tuple[str, str]]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, wire, location, is_required, read in _members_outside(operation.input):
-        if location == "uri":
-            values = [parameters[wire]]
-        else:
-            values = [value for key, value in query if key == wire]
+        values = [parameters[wire]] if location == "uri" else [value for key, value in query if key == wire]
         if not values:
             if is_required:
                 raise _at(Invalid("it is missing in the query"), wire)

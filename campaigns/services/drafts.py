@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import limits, queries
 from campaigns.models import Campaign, CampaignVersion
+from core import tags as tags_of
 from core.errors import Refusal
 from projects.models import Project, User
 from projects.services import audit
@@ -39,6 +41,21 @@ def create_campaign(
         keep_version(campaign=campaign, actor=actor, now=now)
         audit.record(project=project, actor=actor, verb="campaign.created", target=campaign, now=now, name=name)
     return campaign
+
+
+def change_tags(
+    *, campaign: Campaign, actor: User | None, add: Mapping[str, str], remove: Collection[str], now: datetime.datetime
+) -> None:
+    """Tags stand in the document, but say nothing of what is sent: no version is made, whatever the state. Raises ``TagsRefused``."""
+    with transaction.atomic():
+        held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("project").get(pk=campaign.pk)
+        tags = tags_of.changed(held.document.get("tags", {}), add=add, remove=remove)
+        held.document = held.document | {"tags": tags}
+        held.save(update_fields=["document"])
+        newest = CampaignVersion.objects.get(campaign=held, version=held.version)
+        newest.document = newest.document | {"tags": tags}
+        newest.save(update_fields=["document"])
+        audit.record(project=held.project, actor=actor, verb="campaign.tagged", target=held, now=now, tags=tags)
 
 
 def duplicate_campaign(*, campaign: Campaign, actor: User, now: datetime.datetime) -> Campaign:

@@ -12,7 +12,10 @@ from campaigns.limits.document import parse_quiet, parse_rules, settings_documen
 from projects.models import Project, User
 from projects.services import settings as sending_settings
 
-_COUNTED = {"Limits": ("Daily", "Total", "MaximumDuration", "MessagesPerSecond", "Session"), "JourneyLimits": ("DailyCap", "TotalCap")}
+_COUNTED = {
+    "Limits": ("Daily", "Total", "MaximumDuration", "MessagesPerSecond", "Session"),
+    "JourneyLimits": ("DailyCap", "TotalCap"),
+}
 
 
 def update_settings(*, project: Project, actor: User | None, given: Mapping[str, Any], now: datetime.datetime) -> dict[str, Any]:

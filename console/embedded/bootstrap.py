@@ -38,7 +38,7 @@ def main() -> int:
     try:
         if action in ("test", "soak") and _chromium() is None:
             raise Stop("The tests need Chromium: install it (Debian, Ubuntu: apt-get install chromium) and run this again.")
-        _python_packages("requirements-embedded.txt" if action == "run" else "requirements-dev.txt")
+        _python_packages("requirements-embedded.txt" if action in ("run", "access-key") else "requirements-dev.txt")
         _front_end_packages()
         _translations()
         if action == "setup":
@@ -61,6 +61,7 @@ def _hand_over(action: str, arguments: list[str]) -> int:
         "soak": ["-m", "console.embedded.testing", "--soak"],
         "bench": ["-m", "console.embedded.testing", "--bench"],
         "check": ["-m", "console.embedded.check"],
+        "access-key": ["-m", "console.embedded.access_key"],
     }
     if action not in modules:
         raise Stop(f"Unknown step “{action}”: run, test, soak, check, bench or setup.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core import tags as tags_of
 from messaging import template_uses
 from messaging.message_templates.documents import prepared
 from messaging.message_templates.refusals import TemplateRefused
@@ -135,6 +136,18 @@ def activate_version(
             _audit(held, actor, "template.activated", now, version=chosen.version)
     template.refresh_from_db()
     return chosen
+
+
+def change_tags(
+    *, template: MessageTemplate, actor: User | None, add: Mapping[str, str], remove: Collection[str], now: datetime.datetime
+) -> None:
+    """Raises ``TagsRefused``, and ``TemplateRefused`` when it was deleted."""
+    with transaction.atomic():
+        held = _held(template)
+        held.tags = tags_of.changed(held.tags, add=add, remove=remove)
+        held.save(update_fields=["tags"])
+        _audit(held, actor, "template.tagged", now, tags=held.tags)
+    template.refresh_from_db()
 
 
 def restore_version(

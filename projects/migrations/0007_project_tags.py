@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('projects', '0006_public_keys'),
+        ("projects", "0006_public_keys"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='project',
-            name='tags',
+            model_name="project",
+            name="tags",
             field=models.JSONField(blank=True, db_default={}, default=dict),
         ),
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from core import tags as tags_of
 from core.errors import Refusal
 from projects import ports
 from projects.models import Member, Project, Role, User
@@ -42,6 +43,17 @@ def update_project(*, project: Project, actor: User, name: str, description: str
         project.name, project.description, project.time_zone = name, description, time_zone
         project.save(update_fields=["name", "description", "time_zone"])
         audit.record(project=project, actor=actor, verb="project.updated", target=project, now=now, name=name)
+
+
+def change_tags(
+    *, project: Project, actor: User, add: Mapping[str, str], remove: Collection[str], now: datetime.datetime
+) -> None:
+    """Raises ``TagsRefused``."""
+    with transaction.atomic():
+        held = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        held.tags = tags_of.changed(held.tags, add=add, remove=remove)
+        held.save(update_fields=["tags"])
+        audit.record(project=held, actor=actor, verb="project.tagged", target=held, now=now, tags=held.tags)
 
 
 def set_mode(*, project: Project, actor: User, mode: Project.Mode, now: datetime.datetime) -> None:

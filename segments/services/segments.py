@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core import tags as tags_of
 from core.audience import Audience
 from core.errors import Refusal
 from projects.models import Project, User
@@ -139,6 +140,19 @@ def _with_tags(segment: Segment, document: dict[str, Any]) -> dict[str, Any]:
     newest = segment.versions.values_list("document", flat=True).get(version=segment.version)
     tags = {"tags": newest["tags"]} if "tags" in newest else {}
     return {key: value for key, value in document.items() if key != "tags"} | tags
+
+
+def change_tags(
+    *, segment: Segment, actor: User | None, add: Mapping[str, str], remove: Collection[str], now: datetime.datetime
+) -> None:
+    """Tags stand in the newest version's document, but are no part of what it defines: no version is made. Raises ``TagsRefused``."""
+    with transaction.atomic():
+        locked = Segment.objects.select_for_update(of=("self",)).select_related("project").get(pk=segment.pk)
+        newest = locked.versions.defer("members").get(version=locked.version)
+        tags = tags_of.changed(newest.document.get("tags", {}), add=add, remove=remove)
+        newest.document = newest.document | {"tags": tags}
+        newest.save(update_fields=["document"])
+        audit.record(project=locked.project, actor=actor, verb="segment.tagged", target=locked, now=now, tags=tags)
 
 
 def create_import_segment(

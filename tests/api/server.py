@@ -36,6 +36,13 @@ class _WsgiServer(ThreadedWSGIServer):
         """The connection is the test's."""
 
 
+def _keeping_the_connection(environ: Any, start_response: Any) -> Any:
+    """As Django's own test client does (which connects the signals again after each request): in a transaction nothing is old."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    return application(environ, start_response)
+
+
 class Server:
     """Its threads use the test's own connection while the test waits for the answer."""
 
@@ -43,10 +50,8 @@ class Server:
         self._connection = connections["default"]
         self._connection.ensure_connection()
         self._connection.inc_thread_sharing()
-        for signal in (request_started, request_finished):  # as Django's own test client does: in a transaction nothing is old
-            signal.disconnect(close_old_connections)
         self._server = _WsgiServer(("127.0.0.1", 0), _Handler, connections_override={"default": self._connection})
-        self._server.set_app(application)
+        self._server.set_app(_keeping_the_connection)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
@@ -118,9 +123,7 @@ def send(url: str, method: str, path: str, headers: dict[str, str], body: bytes 
         wire.close()
 
 
-def call(
-    url: str, key: NewKey, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-) -> Answer:
+def call(url: str, key: NewKey, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
     """Signed, and sent as it was signed."""
     request = signed(url, key, method, path, body, headers)
     given = {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}

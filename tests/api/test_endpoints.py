@@ -80,7 +80,9 @@ def test_an_update_keeps_what_it_does_not_name_and_an_empty_list_takes_an_attrib
         ({"ChannelType": "EMAIL", "Address": "a@example.com", "Location": {"Country": "XX"}}, "Location.Country"),
     ],
 )
-def test_a_refused_endpoint_is_named_and_not_written(pinpoint: Any, project: Project, document: dict[str, Any], path: str) -> None:
+def test_a_refused_endpoint_is_named_and_not_written(
+    pinpoint: Any, project: Project, document: dict[str, Any], path: str
+) -> None:
     with pytest.raises(pinpoint.exceptions.BadRequestException) as refused:
         put(pinpoint, project, "e", **document)
     assert refused.value.response["Message"].startswith(path)
@@ -137,13 +139,24 @@ def test_the_endpoints_of_a_user_are_listed_and_deleted_together(pinpoint: Any, 
 
 
 def test_attributes_are_removed_from_everybody(pinpoint: Any, project: Project) -> None:
-    put(pinpoint, project, "e", Address="a@example.com", ChannelType="EMAIL", Attributes={"old_a": ["1"], "old_b": ["1"], "new": ["1"]})
+    put(
+        pinpoint,
+        project,
+        "e",
+        Address="a@example.com",
+        ChannelType="EMAIL",
+        Attributes={"old_a": ["1"], "old_b": ["1"], "new": ["1"]},
+    )
 
     answer = pinpoint.remove_attributes(
-        ApplicationId=project.public_id, AttributeType="endpoint-custom-attributes", UpdateAttributesRequest={"Blacklist": ["old_*", "no"]}
+        ApplicationId=project.public_id,
+        AttributeType="endpoint-custom-attributes",
+        UpdateAttributesRequest={"Blacklist": ["old_*", "no"]},
     )
     again = pinpoint.remove_attributes(
-        ApplicationId=project.public_id, AttributeType="endpoint-custom-attributes", UpdateAttributesRequest={"Blacklist": ["old_*"]}
+        ApplicationId=project.public_id,
+        AttributeType="endpoint-custom-attributes",
+        UpdateAttributesRequest={"Blacklist": ["old_*"]},
     )
     for removal in removing_attributes.due_removals(now=clock.now()):
         removing_attributes.run_removal(removal_id=removal, clock=clock.now)

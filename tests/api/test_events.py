@@ -47,7 +47,9 @@ def test_more_than_a_hundred_events_are_refused_whole(pinpoint: Any, project: Pr
     events = {f"v{n}": {"EventType": "seen", "Timestamp": AT} for n in range(101)}
 
     with pytest.raises(pinpoint.exceptions.BadRequestException) as refused:
-        pinpoint.put_events(ApplicationId=project.public_id, EventsRequest={"BatchItem": {"e1": {"Endpoint": {}, "Events": events}}})
+        pinpoint.put_events(
+            ApplicationId=project.public_id, EventsRequest={"BatchItem": {"e1": {"Endpoint": {}, "Events": events}}}
+        )
 
     assert refused.value.response["Message"] == "A request has 100 events at most; this one has 101."
     assert not Endpoint.objects.exists()

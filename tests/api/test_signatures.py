@@ -60,7 +60,9 @@ ALTERED: dict[str, Altering] = {
     "signed header": lambda headers: {"headers": headers | {"Content-Type": "text/plain"}},
     "host": lambda headers: {"headers": headers | {"Host": "elsewhere.example.com"}},
     "date": lambda headers: {"headers": headers | {"X-Amz-Date": headers["X-Amz-Date"][:-3] + "00Z"}},
-    "region": lambda headers: {"headers": headers | {"Authorization": headers["Authorization"].replace("us-east-1", "eu-west-1")}},
+    "region": lambda headers: {
+        "headers": headers | {"Authorization": headers["Authorization"].replace("us-east-1", "eu-west-1")}
+    },
     "signature": lambda headers: {"headers": headers | {"Authorization": headers["Authorization"][:-64] + "0" * 64}},
     "algorithm": lambda headers: {"headers": headers | {"Authorization": "Basic eDp5"}},
     "unsigned": lambda headers: {"headers": {name: value for name, value in headers.items() if name != "Authorization"}},
@@ -86,7 +88,9 @@ def test_what_was_altered_after_it_was_signed_is_refused(what: str, server: Serv
         assert send(server.url, "PUT", target, headers, BODY).status == 202
 
 
-def test_another_secret_an_unknown_key_and_a_revoked_one_are_refused(clients: Clients, account_key: NewKey, project: Project) -> None:
+def test_another_secret_an_unknown_key_and_a_revoked_one_are_refused(
+    clients: Clients, account_key: NewKey, project: Project
+) -> None:
     other = make_access_key()
     for client in (
         clients.with_secret(account_key.key.access_key_id, other.secret),
@@ -135,7 +139,9 @@ def test_a_session_token_must_be_signed_and_is_taken_then(clients: Clients, acco
 
 
 @pytest.mark.parametrize("token", [None, "a/token+=="])
-def test_a_presigned_address_holds_as_long_as_it_says(token: str | None, server: Server, account_key: NewKey, target: str) -> None:
+def test_a_presigned_address_holds_as_long_as_it_says(
+    token: str | None, server: Server, account_key: NewKey, target: str
+) -> None:
     now = clock.now().replace(microsecond=0)
     with time_machine.travel(now, tick=False):
         request = botocore.awsrequest.AWSRequest(method="GET", url=server.url + target)
@@ -204,7 +210,9 @@ def test_the_key_of_a_deleted_project_is_refused(clients: Clients, project: Proj
 def test_a_signature_is_checked_within_its_time(account_key: NewKey) -> None:
     """0.15 ms a call is the goal; here ten times that, because others use the machine."""
     request = signed("http://127.0.0.1:1", account_key, "PUT", "/v1/apps/x/endpoints/e%2F1?a=b", b"x" * 4_000)
-    headers = {name.lower(): str(value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()}
+    headers = {
+        name.lower(): str(value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()
+    }
     headers["host"] = "127.0.0.1:1"
     asked = sigv4.SignedRequest("PUT", "/v1/apps/x/endpoints/e%2F1", "a=b", headers, b"x" * 4_000)
     began = time.perf_counter()
@@ -216,5 +224,7 @@ def test_a_signature_is_checked_within_its_time(account_key: NewKey) -> None:
 
 
 def test_calls_are_signed_with_every_header_that_was_named(server: Server, account_key: NewKey) -> None:
-    answer = call(server.url, account_key, "GET", "/v1/apps?page-size=2", headers={"X-Amz-Meta": "  two   words ", "Accept": "a,b"})
+    answer = call(
+        server.url, account_key, "GET", "/v1/apps?page-size=2", headers={"X-Amz-Meta": "  two   words ", "Accept": "a,b"}
+    )
     assert answer.status == 200

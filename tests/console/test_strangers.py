@@ -31,7 +31,7 @@ OF_A_PROJECT = {name: held for name, held in ADDRESSES.items() if "project_id" i
 WITH_AN_ID = {
     name: held
     for name, held in OF_A_PROJECT.items()
-    if any(parameter == "pk" or (parameter.endswith("_id") and parameter != "project_id") for parameter in held)
+    if any(parameter == "pk" or (parameter.endswith(("_id", "_pk")) and parameter != "project_id") for parameter in held)
 }
 # Addresses for everybody: a token is what authorises, or there is nothing to hide.
 PUBLIC = {
@@ -58,6 +58,8 @@ READS = {
     "console:show-sql", "console:list-dashboards", "console:show-dashboard", "console:show-tile",
     "console:explore-events", "console:show-revenue", "console:show-demographics",
     "analytics:show-event-stream",
+    "console:explore-events", "console:show-revenue",
+    "analytics:show-event-stream", "api:list-access-keys",
     "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from analytics.lake.catalog import Column
 from analytics.lake.sql import Answer
 from analytics.models import EventKind, EventStream, Webhook, WebhookDelivery
+from api.models import AccessKey
 from campaigns.models import Campaign, Run, RunExclusion
 from console.models import Dashboard, DashboardTile, QueryRun, RemoteQuery, SavedQuery
 from console.services import keeping
@@ -33,6 +34,7 @@ from messaging.models import (
 from projects.models import Invitation, Member, Project, PublicKey, Role, User
 from segments.models import Connection, ExportJob, ImportJob, ImportPiece, RefusedLine, ScheduledImport, Segment
 from segments.services import connections, segments
+from tests.factories.api import make_access_key
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_endpoint
 from tests.factories.messaging import make_domain, make_relay, make_sender
@@ -74,6 +76,7 @@ class World:
     delivery: WebhookDelivery
     public_key: PublicKey
     tile: DashboardTile
+    access_key: AccessKey
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -103,6 +106,7 @@ class World:
             "delivery_id": self.delivery.pk,
             "webhook_id": self.delivery.webhook_id,
             "public_key_id": self.public_key.pk,
+            "access_key_pk": self.access_key.pk,
         }
 
 
@@ -171,6 +175,7 @@ def make_world(*, text: str = "가을") -> World:
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
         ), query=query, remote=_remote(project, text), tile=_tile(query, text),
+        access_key=make_access_key(project=project, name=text[:64]).key,
     )  # fmt: skip
 
 
