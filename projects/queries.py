@@ -34,6 +34,7 @@ KINDS = {
     "export": gettext_lazy("Exports"),
     "connection": gettext_lazy("S3 connections"),
     "campaign": gettext_lazy("Campaigns"),
+    "access_key": gettext_lazy("Access keys"),
     "slice": gettext_lazy("Slices being sent"),
     "query": gettext_lazy("Queries"),
     "dashboard": gettext_lazy("Dashboards"),

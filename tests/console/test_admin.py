@@ -35,7 +35,7 @@ from tests.factories.messaging import make_sender
 from tests.factories.projects import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
-APPS = {"projects", "analytics", "endpoints", "segments", "messaging", "campaigns"}
+APPS = {"projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "api"}
 NOT_SHOWN = {"analytics.Event"}  # Django's admin can't show composite keys: an endpoint's page lists its events
 NOW = datetime.datetime(2026, 11, 24, 1, 0, tzinfo=datetime.UTC)
 
