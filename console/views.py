@@ -17,12 +17,14 @@ from campaigns.models import Run
 from console import queries
 from console.health import checking, status
 from console.models import Invariant
+from console.statistics.live import live
 from console.statistics.overview import overview_charts
 from core import clock
 from core.redis import client
 from projects.access import operator_or_404, project_or_404
 
 
+@live
 def show_overview(request: HttpRequest, project_id: str) -> HttpResponse:
     access = project_or_404(request, project_id)
     figures = queries.figures(project=access.project)

@@ -18,7 +18,7 @@ from tests.console.world import logged_in
 from tests.factories.projects import make_project, make_user
 
 pytestmark = pytest.mark.django_db
-PAGES = ["show-statistics", "show-usage", "show-events", "show-revenue", "show-deliverability"]
+PAGES = ["show-overview", "show-statistics", "show-usage", "show-events", "show-revenue", "show-deliverability"]
 
 
 @pytest.fixture

@@ -58,8 +58,7 @@ READS = {
     "console:show-sql", "console:list-dashboards", "console:show-dashboard", "console:show-tile",
     "console:explore-events", "console:show-revenue", "console:show-demographics",
     "analytics:show-event-stream",
-    "console:explore-events", "console:show-revenue",
-    "analytics:show-event-stream", "api:list-access-keys",
+    "api:list-access-keys",
     "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",
 }  # fmt: skip
 
