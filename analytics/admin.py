@@ -19,6 +19,7 @@ from analytics.models import (
     Horizon,
     LakeFile,
     LakePosition,
+    LakeTransform,
     MailDomain,
     ProductCounter,
     Reach,
@@ -28,6 +29,8 @@ from analytics.models import (
     SigningKey,
     SmsCounter,
     StreamPosition,
+    TransformFile,
+    TransformWindow,
     Webhook,
     WebhookDelivery,
 )  # fmt: skip
@@ -169,6 +172,25 @@ class CataloguedDayAdmin(OperatorAdmin):
     list_display = ("day", "project_id", "kind", "folder", "written_at")
     list_filter = ("kind",)
     search_fields = ("folder",)
+
+
+@admin.register(LakeTransform)
+class LakeTransformAdmin(OperatorAdmin):
+    list_display = ("name", "project", "mode", "state", "position", "next_at", "succeeded_at", "failures", "not_before")
+    list_filter = ("mode", "state")
+    search_fields = ("name", "project__name", "project__public_id")
+
+
+@admin.register(TransformWindow)
+class TransformWindowAdmin(OperatorAdmin):
+    list_display = ("starts_at", "transform", "asked", "done", "done_at", "rows", "seconds")
+    search_fields = ("transform__name",)
+
+
+@admin.register(TransformFile)
+class TransformFileAdmin(OperatorAdmin):
+    list_display = ("day", "project_id", "transform_id", "starts_at", "rows", "bytes", "made_at", "replaced_at", "path")
+    search_fields = ("path",)
 
 
 @admin.register(LakePosition)

@@ -489,6 +489,103 @@ class CataloguedDay(models.Model):
         return self.folder
 
 
+class LakeTransform(models.Model):
+    """SQL whose answer is a table of the lake: asked again for each part of time of which there are new events."""
+
+    class Mode(models.TextChoices):
+        """What the SQL is asked about at a time, and what of the table its answer takes the place of."""
+
+        HOUR = "HOUR", _("hour by hour")
+        DAY = "DAY", _("day by day")
+        WHOLE = "WHOLE", _("all at once")
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Running")
+        PAUSED = "PAUSED", _("Paused")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=50)  # of the table
+    sql = models.TextField()
+    mode = models.CharField(max_length=5, choices=Mode.choices)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.RUNNING)
+    version = models.IntegerField(default=1)  # grows when the SQL is another
+    columns = models.JSONField(default=list)  # of the table: [[name, type]]
+    reads = models.JSONField(default=list)  # names of the tables that the SQL reads
+    position = models.BigIntegerField(default=0)  # events up to here have been looked at
+    next_at = models.DateTimeField()  # when one looks for new events
+    succeeded_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)  # empty: the last time went well
+    failure = models.JSONField(default=dict)  # {"code", "params", "detail"}
+    failures = models.IntegerField(default=0)  # in a row
+    not_before = models.DateTimeField(null=True, blank=True)  # after a failure
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="lake_transform_name_once"),
+            models.CheckConstraint(condition=models.Q(mode__in=["HOUR", "DAY", "WHOLE"]), name="lake_transform_mode_known"),
+            models.CheckConstraint(condition=models.Q(state__in=["RUNNING", "PAUSED"]), name="lake_transform_state_known"),
+        ]
+        indexes = [models.Index(fields=["next_at"], condition=models.Q(state="RUNNING"), name="lake_transform_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == self.State.PAUSED
+
+
+class TransformWindow(models.Model):
+    """A part of time of a transform, and whether it is to be asked about (again): ``asked`` is greater than ``done``."""
+
+    transform = models.ForeignKey(LakeTransform, models.CASCADE, related_name="windows", db_index=False)
+    starts_at = models.DateTimeField()  # of the hour or the day (UTC); of all at once: 1970
+    asked = models.IntegerField(default=1)  # how often there was something new
+    done = models.IntegerField(default=0)  # how much of that is in the table
+    done_at = models.DateTimeField(null=True, blank=True)
+    rows = models.BigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["transform", "starts_at"], name="transform_window_once")]
+        indexes = [
+            models.Index(
+                fields=["transform", "-starts_at"], condition=models.Q(asked__gt=models.F("done")), name="transform_window_due"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.transform_id} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class TransformFile(models.Model):
+    """A Parquet file of a transform's table. Never changed: another one takes its place."""
+
+    project_id = models.BigIntegerField()
+    transform_id = models.BigIntegerField()  # outlives the transform, until the file is gone
+    starts_at = models.DateTimeField(null=True, blank=True)  # of its window; empty: all hours of the day
+    day = models.DateField(null=True, blank=True)  # empty: of all at once
+    path = models.CharField(max_length=300, unique=True)  # below the lake's folder
+    rows = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    made_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True, blank=True)  # not of the table any more: its file goes a little later
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(rows__gt=0), name="transform_file_has_rows")]
+        indexes = [
+            models.Index(fields=["transform_id", "day"], condition=models.Q(replaced_at=None), name="transform_file_current"),
+            models.Index(fields=["project_id"], condition=models.Q(replaced_at=None), name="transform_file_of_project"),
+            models.Index(fields=["replaced_at"], condition=models.Q(replaced_at__isnull=False), name="transform_file_replaced"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class EventStream(models.Model):
     """Where a project's events are carried to, and how far they are (reference, section 9). One a project, as in Pinpoint."""
 

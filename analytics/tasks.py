@@ -14,6 +14,8 @@ from analytics.lake import glue, upkeep, writing
 from analytics.lake.store import store
 from analytics.services import details, partitions, reach
 from analytics.stream.horizon import settled_position
+from analytics.transforms import running
+from analytics.transforms import upkeep as tables_upkeep
 from analytics.webhooks import turn as webhook_turn
 from core import clock
 
@@ -52,6 +54,18 @@ def tick_lake() -> None:
 @shared_task(name="analytics.tick_lake_upkeep")
 def tick_lake_upkeep() -> None:
     upkeep.keep_up(now=clock.now())
+    tables_upkeep.keep_up(store=store(), now=clock.now())
+
+
+@shared_task(name="analytics.tick_transforms")
+def tick_transforms() -> None:
+    for project_id in running.due_projects(now=clock.now()):
+        run_transforms.apply_async((project_id,), expires=_NUDGE_SECONDS)
+
+
+@shared_task(name="analytics.run_transforms")
+def run_transforms(project_id: int) -> None:
+    running.run_project(project_id=project_id, clock=clock.now, should_stop=_stopping.is_set)
 
 
 @shared_task(name="analytics.tick_lake_catalog")

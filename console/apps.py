@@ -11,6 +11,7 @@ class ConsoleConfig(AppConfig):
         from console.reports import audited as report_sentences
         from console.services import erasing
         from console.sql import audited
+        from console.transforms import audited as of_transforms
         from endpoints import ports
         from projects import ports as project_ports
 
@@ -19,8 +20,11 @@ class ConsoleConfig(AppConfig):
         ports.register_eraser("console.RemoteQuery", erasing.erase_remote)
         ports.register_eraser("console.KeptAnswer", erasing.erase_answers)
         project_ports.audit_sentences.register(
-            "console", lambda: audited.SENTENCES | report_sentences.SENTENCES | of_dashboards.SENTENCES
+            "console",
+            lambda: audited.SENTENCES | report_sentences.SENTENCES | of_dashboards.SENTENCES | of_transforms.SENTENCES,
         )
-        project_ports.audit_things.register("console", lambda *asked: audited.things(*asked) | of_dashboards.things(*asked))
+        project_ports.audit_things.register(
+            "console", lambda *asked: audited.things(*asked) | of_dashboards.things(*asked) | of_transforms.things(*asked)
+        )
         register(secrets_are_set, Tags.security)
         import console.celery  # noqa: F401  (the web process must know the broker before a service calls .delay())

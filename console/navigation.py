@@ -52,5 +52,7 @@ def _menu(access: Access, path: str) -> list[MenuItem]:
         is_active = path == url if name == "console:show-overview" else path.startswith(url)
         if name == "endpoints:list-people":
             is_active = is_active or path.startswith(reverse("messaging:list-suppressions", args=[access.project.public_id]))
+        if name == "console:show-sql":
+            is_active = is_active or path.startswith(reverse("console:list-transforms", args=[access.project.public_id]))
         items.append(MenuItem(label=label, url=url, is_active=is_active))
     return items

@@ -14,6 +14,7 @@ from console.sql import remote
 from console.sql import views as sql
 from console.statistics import demographics, exploring, making_points, revenue
 from console.statistics import views as statistics
+from console.transforms import views as transforms
 
 app_name = "console"
 urlpatterns = [
@@ -55,6 +56,15 @@ urlpatterns = [
     path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/move/", dashboards.move_tile, name="move-tile"),
     path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/resize/", dashboards.resize_tile, name="resize-tile"),
     path("p/<str:project_id>/dashboards/tiles/<int:tile_id>/remove/", dashboards.remove_tile, name="remove-tile"),
+    path("p/<str:project_id>/transforms/", transforms.list_transforms, name="list-transforms"),
+    path("p/<str:project_id>/transforms/create/", transforms.create_transform, name="create-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/", transforms.show_transform, name="show-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/change/", transforms.change_transform, name="change-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/pause/", transforms.pause_transform, name="pause-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/resume/", transforms.resume_transform, name="resume-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/run/", transforms.run_transform, name="run-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/backfill/", transforms.backfill_transform, name="backfill-transform"),
+    path("p/<str:project_id>/transforms/<int:transform_id>/delete/", transforms.delete_transform, name="delete-transform"),
     path("health/", views.show_health, name="show-health"),
     path("health/check/", views.check_invariants, name="check-invariants"),
     path("healthz", views.healthz, name="healthz"),

@@ -171,6 +171,7 @@ FACET_VALUES_LIMIT = env.int("FACET_VALUES_LIMIT", default=10_000)  # distinct v
 FACET_CACHE_BYTES = env.int("FACET_CACHE_BYTES", default=256 << 20)  # bitmaps kept in each process
 LAKE_URL = env.str("LAKE_URL", default=str(VAR_DIR / "lake"))  # a folder, or s3://bucket/prefix
 LAKE_RETENTION_DAYS = env.int("LAKE_RETENTION_DAYS", default=0)  # 0: events stay in it as long as the project
+LAKE_TABLES_RETENTION_DAYS = env.int("LAKE_TABLES_RETENTION_DAYS", default=0)  # of what transforms made; 0: all
 LAKE_GLUE_DATABASE = env.str("LAKE_GLUE_DATABASE", default="")  # empty: no catalog is kept
 ATHENA_WORKGROUP = env.str("ATHENA_WORKGROUP", default="")  # empty: queries run here alone
 ATHENA_OUTPUT_URL = env.str("ATHENA_OUTPUT_URL", default="")  # s3://…; empty: as the workgroup says
@@ -236,6 +237,7 @@ CELERY_TASK_ROUTES = {
     "analytics.tick_lake*": {"queue": "exports"},  # it takes longer than the other ticks may wait
     "endpoints.tick_growth": {"queue": "exports"},
     "analytics.carry_*": {"queue": "streams"},
+    "analytics.run_*": {"queue": "exports"},
     "*.tick_*": {"queue": "ticks"},
 }
 CELERY_TASK_ACKS_LATE = False  # a lost message costs latency: the next tick finds the row again
@@ -280,6 +282,7 @@ CELERY_BEAT_SCHEDULE = {
     "analytics.tick_reach": {"task": "analytics.tick_reach", "schedule": 10.0, "options": {"expires": 20}},
     "analytics.tick_lake": {"task": "analytics.tick_lake", "schedule": 60.0, "options": {"expires": 50}},
     "analytics.tick_lake_orphans": {"task": "analytics.tick_lake_orphans", "schedule": 3600.0, "options": {"expires": 600}},
+    "analytics.tick_transforms": {"task": "analytics.tick_transforms", "schedule": 10.0, "options": {"expires": 10}},
     "analytics.tick_lake_catalog": {"task": "analytics.tick_lake_catalog", "schedule": 60.0, "options": {"expires": 50}},
     "analytics.tick_lake_upkeep": {"task": "analytics.tick_lake_upkeep", "schedule": 300.0, "options": {"expires": 200}},
     "analytics.tick_partitions": {"task": "analytics.tick_partitions", "schedule": 3600.0, "options": {"expires": 600}},

@@ -38,6 +38,8 @@ class EndpointsConfig(AppConfig):
         ports.register_eraser("endpoints.ArrivalMonth", erasers.erase_months)
         ports.register_eraser("analytics.ReachAddition", erasers.erase_reach_additions)
         ports.register_eraser("analytics.LakeFile", erasers.erase_lake)
+        ports.register_eraser("analytics.LakeTransform", erasers.erase_transforms)
+        ports.register_eraser("analytics.TransformFile", erasers.erase_tables)
         analytics_ports.endpoint_facts.register("endpoints", _endpoint_facts)
         analytics_ports.endpoint_names.register("endpoints", _endpoint_names)
         project_ports.audit_sentences.register("endpoints", lambda: audited.SENTENCES)

@@ -62,10 +62,11 @@ class Table:
     columns: tuple[Column, ...]
 
 
-def views(*, paths: Sequence[str]) -> list[tuple[str, str]]:
+def views(*, paths: Sequence[str], where: str = "", schema: str = "") -> list[tuple[str, str]]:
     """The name and the query of each view, over these files.
 
-    The type and the day stand in the folders' names: who asks for some opens the files of those only.
+    The type and the day stand in the folders' names: who asks for some opens the files of those only. ``where``: a condition of ours on
+    the columns of ``all_events``; ``schema``: in which the views are to be made.
     """
     own = [f"type AS {name}" if name == "event_type" else name for name in SCHEMA.names]
     if paths:
@@ -75,14 +76,26 @@ def views(*, paths: Sequence[str]) -> list[tuple[str, str]]:
     else:
         columns = tables()[0].columns
         everything = f"SELECT {', '.join(f'NULL::{one.type} AS {one.name}' for one in columns)} WHERE false"
-    return [(ALL, everything), *_views()]
+    if where:
+        everything = f"SELECT * FROM ({everything}) WHERE {where}"
+    before = f"{schema}." if schema else ""
+    return [(f"{before}{ALL}", everything), *_views(before)]
 
 
-def _views() -> list[tuple[str, str]]:
+def _views(before: str) -> list[tuple[str, str]]:
     return [
-        (name, f"SELECT {', '.join(map(_expression, _wanted(own)))} FROM {ALL} WHERE event_type = '{kind.label}'")
+        (
+            f"{before}{name}",
+            f"SELECT {', '.join(map(_expression, _wanted(own)))} FROM {before}{ALL} WHERE event_type = '{kind.label}'",
+        )
         for name, (kind, own) in _VIEWS.items()
     ]
+
+
+def kind_of(name: str) -> EventKind | None:
+    """The type of events of a view; None of anything else."""
+    found = _VIEWS.get(name)
+    return found[0] if found else None
 
 
 def tables() -> list[Table]:

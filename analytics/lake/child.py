@@ -3,8 +3,9 @@
 It knows no Django, no settings and no keys, and shuts itself in before it opens anything: no memory past a limit, no file but the lake's
 that it was given and Python's own to read, none to write, no network. What DuckDB refuses by itself, it refuses besides.
 
-The request is one line of JSON (``analytics.lake.sql`` makes it), the answer JSON a line: ``{"columns": …}``, ``{"rows": …}`` some times,
-``{"end": …}``; or ``{"error": …}``.
+The request is one line of JSON (``analytics.lake.process`` sends it), the answer JSON a line: ``{"columns": …}``, ``{"rows": …}`` some
+times, ``{"end": …}``; or ``{"error": …}``. Asked for ``"arrow"`` it gives ``{"arrow": size}`` some times, and so many bytes after each.
+Asked for ``"columns"`` it reads nothing and says what a table of the answer would be, and which tables are read.
 """
 
 from __future__ import annotations
@@ -24,6 +25,17 @@ from typing import Any
 _CELL = 32 * 1024  # characters
 _ERROR = 2_000
 _FETCHED = 500  # rows at a time
+_ARROW_ROWS = 65_536  # of a batch
+_COLUMNS = 100  # of a table
+_NAME = 100  # characters
+# What a table keeps of DuckDB's types; all others become texts.
+_KEPT = {
+    "BOOLEAN": "BOOLEAN", "TINYINT": "INTEGER", "SMALLINT": "INTEGER", "INTEGER": "INTEGER", "BIGINT": "BIGINT", "HUGEINT": "BIGINT",
+    "UTINYINT": "INTEGER", "USMALLINT": "INTEGER", "UINTEGER": "BIGINT", "UBIGINT": "BIGINT", "UHUGEINT": "BIGINT", "FLOAT": "DOUBLE",
+    "DOUBLE": "DOUBLE", "VARCHAR": "VARCHAR", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP", "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP", "TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+    "MAP(VARCHAR, VARCHAR)": "MAP(VARCHAR, VARCHAR)", "MAP(VARCHAR, DOUBLE)": "MAP(VARCHAR, DOUBLE)",
+}  # fmt: skip
 
 # Landlock (linux/landlock.h); the numbers of its calls are those of every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -106,8 +118,14 @@ def _answer(request: dict[str, Any]) -> None:
         if missing := sorted(wanted - given.keys()):
             _say({"error": {"code": "parameters", "text": ", ".join(missing)}})
             return
-        connection.execute(statements[0], {name: given[name] for name in wanted} if wanted else None)
-        _tell(connection, request)
+        answer = request.get("answer", "rows")
+        if answer == "rows":
+            connection.execute(statements[0], {name: given[name] for name in wanted} if wanted else None)
+            _tell(connection, request)
+        elif (query := _as_table(connection, statements[0].query, request)) and answer == "columns":
+            _say({"reads": sorted(connection.get_table_names(statements[0].query, qualified=True)), "end": True})
+        elif query:
+            _tell_arrow(connection, query, request)
     except duckdb.OutOfMemoryException:
         _say({"error": {"code": "memory", "text": ""}})
     except duckdb.Error as error:
@@ -132,8 +150,13 @@ def _opened(request: dict[str, Any]) -> Any:
         },
     )  # fmt: skip
     connection.execute(f"SET allowed_paths = [{', '.join(_quoted(path) for path in request['files'])}]")
+    for schema in request.get("schemas", ()):
+        connection.execute(f"CREATE SCHEMA {schema}")
     for name, definition in request["views"]:
         connection.execute(f"CREATE VIEW {name} AS {definition}")
+    for name, columns in request.get("tables", ()):  # empty ones, which a query is checked against
+        connection.execute(f"CREATE TABLE {name} ({columns})")
+    connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -164,6 +187,71 @@ def _tell(connection: Any, request: dict[str, Any]) -> None:
         if is_cut:
             break
     _say({"end": True, "is_cut": is_cut})
+
+
+def _as_table(connection: Any, query: str, request: dict[str, Any]) -> str | None:
+    """The query with the columns as a table keeps them, which are told; None after an error that is told."""
+    query = _without_end(query)
+    described = connection.execute(f"SELECT * FROM (\n{query}\n) LIMIT 0").description
+    columns = [(str(name), str(kind)) for name, kind, *_rest in described]
+    names = [name.lower() for name, _kind in columns]
+    if len(names) > _COLUMNS:
+        _say({"error": {"code": "columns", "text": str(_COLUMNS)}})
+        return None
+    for place, name in enumerate(names):
+        code = (
+            "column_name" if len(name) > _NAME or not (name.isidentifier() and name.isprintable())
+            else "column_taken" if name in request["taken"]
+            else ""
+        )  # fmt: skip
+        if code:
+            _say({"error": {"code": code, "text": columns[place][0][:_NAME]}})
+            return None
+    kinds = [kind if kind.startswith("DECIMAL(") else _KEPT.get(kind, "VARCHAR") for _name, kind in columns]
+    _say({"columns": [{"name": name, "type": kind} for name, kind in zip(names, kinds, strict=True)]})
+    wanted = [
+        f"CAST({_identifier(name)} AS {'TIMESTAMP_MS' if kind == 'TIMESTAMP' else kind}) AS {_identifier(name)}"
+        for name, kind in zip(names, kinds, strict=True)
+    ]
+    return f"SELECT {', '.join(wanted)} FROM (\n{query}\n)"
+
+
+def _without_end(query: str) -> str:
+    """The statement without its semicolon, so that it can stand in brackets."""
+    import duckdb
+
+    with contextlib.suppress(duckdb.Error):  # a semicolon within a text or a comment
+        while (place := query.rfind(";")) >= 0 and not duckdb.extract_statements(query[place + 1 :]):
+            query = query[:place]
+    return query
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _tell_arrow(connection: Any, query: str, request: dict[str, Any]) -> None:
+    import io
+
+    import duckdb
+    import pyarrow as pa
+
+    statements = duckdb.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        _say({"error": {"code": "not_select", "text": ""}})
+        return
+    told = 0
+    for batch in connection.sql(query).to_arrow_reader(_ARROW_ROWS):
+        told += batch.num_rows
+        if told > request["rows"]:
+            _say({"error": {"code": "rows", "text": f"{request['rows']:,}"}})
+            return
+        out = io.BytesIO()
+        with pa.ipc.new_stream(out, batch.schema) as stream:
+            stream.write_batch(batch)
+        _write(json.dumps({"arrow": out.tell()}))
+        sys.stdout.buffer.write(out.getbuffer())
+    _say({"end": True, "rows": told})
 
 
 def _plain(cell: Any) -> Any:

@@ -48,18 +48,20 @@ _ENCODINGS = {
 }  # fmt: skip
 
 
-def writer(where: Any) -> Any:
+def writer(where: Any, schema: Any = SCHEMA) -> Any:
     """A ``pyarrow.parquet.ParquetWriter`` for a file object."""
+    if schema is not SCHEMA:
+        return pq.ParquetWriter(where, schema, compression="zstd", compression_level=6, store_schema=False)
     return pq.ParquetWriter(
         where, SCHEMA, compression="zstd", compression_level=6, use_dictionary=_DICTIONARIES, column_encoding=_ENCODINGS,
         store_schema=False,
     )  # fmt: skip
 
 
-def write(path: Path, tables: Any) -> None:
+def write(path: Path, tables: Any, schema: Any = SCHEMA) -> None:
     """Write tables one after the other as a whole new file, in groups of rows of one size. Raises ``FileExistsError``."""
     with path.open("xb") as out:
-        with writer(out) as parquet:
+        with writer(out, schema) as parquet:
             waiting: list[Any] = []
             count = 0
             for table in tables:

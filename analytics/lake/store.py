@@ -6,6 +6,7 @@ A file has one name for ever and never changes, so a copy that was taken of it i
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import tempfile
 import urllib.parse
@@ -16,9 +17,10 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.core.files import File
 
-from analytics.lake import schema
+from analytics.lake import schema as parquet
 from core.ids import public_id
 
+TABLES = "_tables"  # the folder of projects' own tables
 _COPY_IN_USE_SECONDS = 5 * 60  # a query may still read it
 _COPY_KEPT_SECONDS = 24 * 60 * 60  # a copy of an object, since it was last read
 
@@ -26,7 +28,7 @@ _COPY_KEPT_SECONDS = 24 * 60 * 60  # a copy of an object, since it was last read
 class Store(Protocol):
     """Paths are those of ``LakeFile``."""
 
-    def write(self, path: str, tables: Any) -> int:
+    def write(self, path: str, tables: Any, schema: Any = parquet.SCHEMA) -> int:
         """Write a whole new file; returns its bytes. It is safe on disk afterwards."""
 
     def local(self, path: str) -> Path:
@@ -59,16 +61,31 @@ def new_path(*, app_id: str, type_name: str, day: datetime.date) -> str:
     return f"project={app_id}/type={kind}/day={day.isoformat()}/{public_id()}.parquet"
 
 
+def table_folder(*, app_id: str, table: str) -> str:
+    return f"{TABLES}/project={app_id}/table={table}"
+
+
+def new_table_path(*, app_id: str, table: str, day: datetime.date | None) -> str:
+    """A name for a file of a project's own table; ``day`` is its partition, None of a table without any.
+
+    It is beside the events' folders, so that programs that read those, as one table, don't find it among them.
+    """
+    partition = f"/partition_day={day.isoformat()}" if day else ""
+    return f"{table_folder(app_id=app_id, table=table)}{partition}/{public_id()}.parquet"
+
+
 class FolderStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, path: str, tables: Any) -> int:
+    def write(self, path: str, tables: Any, schema: Any = parquet.SCHEMA) -> int:
         full = self._folder / path
         full.parent.mkdir(parents=True, exist_ok=True)
-        schema.write(full, tables)
-        for folder in (full.parent, *full.parent.parents[:3]):
+        parquet.write(full, tables, schema)
+        for folder in full.parents:
             _sync_folder(folder)
+            if folder == self._folder.parent:
+                break
         full.chmod(0o444)
         return full.stat().st_size
 
@@ -102,10 +119,10 @@ class BucketStore:
         self._prefix = f"{prefix}/" if prefix else ""
         self._copies = Path(settings.VAR_DIR) / "lake-copies" / bucket / prefix
 
-    def write(self, path: str, tables: Any) -> int:
+    def write(self, path: str, tables: Any, schema: Any = parquet.SCHEMA) -> int:
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "made.parquet"
-            schema.write(made, tables)
+            parquet.write(made, tables, schema)
             with made.open("rb") as raw:
                 self._storage.save(path, File(raw))
             return made.stat().st_size
@@ -125,7 +142,8 @@ class BucketStore:
     def forget_copies(self, *, app_id: str, but: Collection[str]) -> None:
         copied = [copy for path in but if (copy := self._copies / path).exists()]
         now = max((copy.stat().st_mtime for copy in copied), default=float("inf"))  # some were read now
-        for copy in (self._copies / f"project={app_id}").rglob("*.parquet*"):
+        folders = [self._copies / f"project={app_id}", self._copies / TABLES / f"project={app_id}"]
+        for copy in itertools.chain.from_iterable(folder.rglob("*.parquet*") for folder in folders):
             if str(copy.relative_to(self._copies)) not in but and copy.stat().st_mtime < now - _COPY_IN_USE_SECONDS:
                 copy.unlink(missing_ok=True)
 
@@ -143,7 +161,8 @@ class BucketStore:
 
     def paths(self, *, before: datetime.datetime) -> Iterator[str]:
         self._forget_copies(before)
-        for one in self._storage.bucket.objects.filter(Prefix=f"{self._prefix}project="):
+        prefixes = [f"{self._prefix}project=", f"{self._prefix}{TABLES}/project="]
+        for one in itertools.chain.from_iterable(self._storage.bucket.objects.filter(Prefix=prefix) for prefix in prefixes):
             if one.last_modified < before and one.key.endswith(".parquet"):
                 yield one.key.removeprefix(self._prefix)
 

@@ -15,7 +15,7 @@ from analytics.lake import files
 from analytics.lake.files import Place
 from analytics.lake.schema import SCHEMA
 from analytics.lake.store import Store, store
-from analytics.models import LakeFile, LakePosition
+from analytics.models import LakeFile, LakePosition, TransformFile
 from projects.models import Project
 
 SMALL_BYTES = 32 << 20  # a file that is larger stays as it is
@@ -109,7 +109,7 @@ def sweep(*, where: Store, now: datetime.datetime) -> int:
 
 def sweep_orphans(*, where: Store, now: datetime.datetime) -> int:
     """Delete the files without a row that whoever wrote them left behind."""
-    known = set(LakeFile.objects.values_list("path", flat=True))
+    known = set(LakeFile.objects.values_list("path", flat=True)) | set(TransformFile.objects.values_list("path", flat=True))
     orphans = [path for path in where.paths(before=now - ORPHAN_AGE) if path not in known]
     for path in orphans:
         where.delete(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,12 +13,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from analytics.lake import catalog
 from analytics.lake import sql as lake
 from console import tasks
 from console.models import Dashboard, QueryRun, RemoteQuery, SavedQuery
 from console.services import asking, keeping, pinning, remote, saving
-from console.sql import results
+from console.sql import results, words
 from console.sql.charting import ChartChoice
 from console.sql.forms import PREFIX, QueryForm, Unfinished
 from core import clock, keyset
@@ -48,7 +46,7 @@ def show_sql(request: HttpRequest, project_id: str) -> HttpResponse:
         return _page(request, access, sql=_FIRST, values={}, choice=ChartChoice())
     name = chosen.name if isinstance(chosen, SavedQuery) else ""
     choice = ChartChoice.of(chosen.chart if isinstance(chosen, SavedQuery) else {})
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"saved_id": chosen.pk if isinstance(chosen, SavedQuery) else None}
     key = keeping.key_of(sql=chosen.sql, parameters=chosen.parameters)
     kept = keeping.kept(project_id=access.project.pk, keys=[key]).get(key)
     if kept is not None and not kept.refusal:
@@ -66,10 +64,9 @@ def _page(
     name: str = "",
     **result: Any,
 ) -> HttpResponse:
-    tables = catalog.tables()
-    words = [{"name": one.name, "columns": [{"name": each.name, "type": each.type} for each in one.columns]} for one in tables]
+    tables = words.tables_of(project_id=access.project.pk)
     context = {
-        "sql": sql, "name": name, "tables": tables, "words": json.dumps(words), "prefix": PREFIX,
+        "sql": sql, "name": name, "tables": tables, "words": words.words(tables), "prefix": PREFIX,
         "values": [(one, values.get(one, "")) for one in lake.parameters_of(sql)],
         "saved": SavedQuery.objects.filter(project=access.project).order_by("name"),
         "runs": QueryRun.objects.filter(project=access.project).select_related("actor").order_by("-pk")[:_HISTORY],

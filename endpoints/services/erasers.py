@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop
 
 from analytics.lake import erasing as lake
-from analytics.services import erasing
+from analytics.services import erasing, transforms
+from analytics.transforms import erasing as of_tables
 from core.striking import strike
 from endpoints.facets import folding, rebuilding
 from endpoints.models import ArrivalMonth
@@ -38,6 +39,25 @@ def erase_months(person: ErasedPerson, after: int) -> Erased:
 def erase_reach_additions(person: ErasedPerson, after: int) -> Erased:
     struck = erasing.erase_reach_additions(project_id=person.project_id, endpoint_ids=person.endpoint_ids, after=after)
     return Erased(rows=struck.rows, after=struck.after)
+
+
+def erase_tables(person: ErasedPerson, after: int) -> Erased:
+    """Rows of the project's own tables."""
+    struck = of_tables.erase_rows(
+        project_id=person.project_id, endpoint_ids=person.endpoint_ids, names=person.needles, after=after
+    )  # fmt: skip
+    return Erased(rows=struck.rows, after=struck.after)
+
+
+def erase_transforms(person: ErasedPerson, after: int) -> Erased:
+    """Transforms whose SQL names the person."""
+    found = [
+        one for one in transforms.of_project(project_id=person.project_id)
+        if any(person.is_named_in(text) for text in (one.sql, str(one.failure)))
+    ]  # fmt: skip
+    for one in found:
+        transforms.forget_sql(transform=one)
+    return Erased(rows=len(found))
 
 
 def erase_lake(person: ErasedPerson, after: int) -> Erased:

@@ -15,6 +15,8 @@ from django.core.management import CommandError, call_command
 from analytics.lake import sql, upkeep, writing
 from analytics.lake.store import store
 from analytics.models import EventKind, LakeFile
+from analytics.services import transforms
+from analytics.transforms import running
 from tests.analytics.lake import NOW, event, files_on_disk, folder, paths, rows, settle, written
 from tests.analytics.test_lake import erase
 from tests.factories.projects import make_project
@@ -71,6 +73,32 @@ def test_export_copies_a_projects_days_once(tmp_path: Path) -> None:
 
     copied = {str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()}
     assert copied == paths(project_id=project.pk, day=datetime.date(2026, 11, 26))
+
+
+def test_tables_of_transforms_are_views_and_copies_of_their_own_beside_the_events(tmp_path: Path) -> None:
+    project = make_project()
+    written(event(project, minutes=60), event(project, minutes=24 * 60))
+    for name, mode in (("by_day", "DAY"), ("whole", "WHOLE"), ("empty", "WHOLE")):
+        query = f"SELECT endpoint_id, count(*) AS n FROM email_{'click' if name == 'empty' else 'open'} GROUP BY ALL"
+        transforms.create_transform(
+            project=project, actor=project.created_by, name=name, sql=query, mode=mode, since=datetime.date(2026, 11, 1), now=NOW
+        )
+    running.run_project(project_id=project.pk, clock=lambda: NOW)
+    to = tmp_path / "copy"
+
+    told = lake_command("export", "--project", project.public_id, "--to", to, "--since", "2026-11-26")
+
+    assert told.startswith("3 files, ")
+    assert len(list((to / f"_tables/project={project.public_id}/table=by_day").glob("partition_day=2026-11-26/*.parquet"))) == 1
+    assert "by_day" in lake_command("catalog", "--project", project.public_id)
+    with duckdb.connect() as connection:
+        connection.execute(lake_command("catalog", "--views", "--project", project.public_id))
+        assert connection.execute("SELECT count(*) FROM all_events").fetchall() == [(2,)]
+        assert connection.execute("SELECT endpoint_id, n, partition_day FROM by_day ORDER BY ALL").fetchall() == [
+            (7, 1, datetime.date(2026, 11, 25)), (7, 1, datetime.date(2026, 11, 26))
+        ]  # fmt: skip
+        assert connection.execute("SELECT n FROM whole").fetchall() == [(2,)]
+        assert connection.execute("SELECT n FROM empty").fetchall() == []
 
 
 def test_erase_takes_endpoints_out() -> None:

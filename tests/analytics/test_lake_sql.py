@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from analytics.lake import catalog, sql
+from analytics.lake import catalog, process, sql
 from analytics.models import EventKind, HitClass
 from analytics.services.event_types import kinds_of
 from endpoints.models import Endpoint
@@ -324,7 +324,7 @@ def test_the_process_has_no_keys_and_nothing_to_write_on(
     probe = tmp_path / "probe.py"
     door = socket.create_server(("127.0.0.1", 0))
     open_port = door.getsockname()[1]
-    child = Path(sql.__file__).with_name("child.py")
+    child = process.CHILD
     opens(project)
     mine = folder() / next(iter(paths()))
     probe.write_text(f"""
@@ -352,7 +352,7 @@ def answer(request):
 child._answer = answer
 child.main()
 """)
-    monkeypatch.setattr(sql, "_CHILD", probe)
+    monkeypatch.setattr(process, "CHILD", probe)
 
     found = dict(run(project, "SELECT 1").rows)
     door.close()

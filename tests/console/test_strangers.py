@@ -57,6 +57,7 @@ READS = {
     "messaging:list-suppressions", "console:show-statistics", "console:show-usage", "console:show-events", "console:show-funnel",
     "console:show-sql", "console:list-dashboards", "console:show-dashboard", "console:show-tile",
     "console:explore-events", "console:show-revenue", "console:show-demographics",
+    "console:list-transforms", "console:show-transform",
     "analytics:show-event-stream",
     "api:list-access-keys",
     "endpoints:show-web-pages", "endpoints:list-seen", "analytics:list-webhooks", "analytics:show-webhook",

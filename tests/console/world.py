@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from analytics.lake.catalog import Column
 from analytics.lake.sql import Answer
-from analytics.models import EventKind, EventStream, Webhook, WebhookDelivery
+from analytics.models import EventKind, EventStream, LakeTransform, TransformWindow, Webhook, WebhookDelivery
 from api.models import AccessKey
 from campaigns.models import Campaign, Run, RunExclusion
 from console.models import Dashboard, DashboardTile, QueryRun, RemoteQuery, SavedQuery
@@ -77,6 +77,7 @@ class World:
     public_key: PublicKey
     tile: DashboardTile
     access_key: AccessKey
+    transform: LakeTransform
 
     def ids(self) -> dict[str, Any]:
         """The parameters of addresses that name a thing of this project."""
@@ -103,6 +104,7 @@ class World:
             "remote_id": self.remote.pk,
             "dashboard_id": self.tile.dashboard_id,
             "tile_id": self.tile.pk,
+            "transform_id": self.transform.pk,
             "delivery_id": self.delivery.pk,
             "webhook_id": self.delivery.webhook_id,
             "public_key_id": self.public_key.pk,
@@ -174,7 +176,7 @@ def make_world(*, text: str = "가을") -> World:
         image=MessageImage.objects.create(
             project=project, token=f"{project.pk:032x}", name=text[:200], content_type="image/png", width=1, height=1, size=1,
             file=f"images/{project.public_id}/none.png",
-        ), query=query, remote=_remote(project, text), tile=_tile(query, text),
+        ), query=query, remote=_remote(project, text), tile=_tile(query, text), transform=_transform(project, text),
         access_key=make_access_key(project=project, name=text[:64]).key,
     )  # fmt: skip
 
@@ -184,6 +186,17 @@ def _query(project: Project, text: str) -> SavedQuery:
     QueryRun.objects.create(actor=project.created_by, began_at=NOW, seconds=0.5, rows=1, **asked)
     chart = {"kind": "bar", "x": text, "series": "", "y": ["n"]}
     return SavedQuery.objects.create(name=text[:100], saved_by=project.created_by, saved_at=NOW, chart=chart, **asked)
+
+
+def _transform(project: Project, text: str) -> LakeTransform:
+    """One that failed."""
+    transform = LakeTransform.objects.create(
+        project=project, name="by_hour", sql=f"SELECT '{text}' AS x FROM all_events", mode="HOUR", columns=[["x", "VARCHAR"]],
+        reads=["all_events"], next_at=NOW, created_by=project.created_by, created_at=NOW, changed_at=NOW, failed_at=NOW, failures=1,
+        failure={"code": "sql", "params": {}, "detail": text}, not_before=NOW,
+    )  # fmt: skip
+    TransformWindow.objects.create(transform=transform, starts_at=NOW)
+    return transform
 
 
 def _tile(query: SavedQuery, text: str) -> DashboardTile:

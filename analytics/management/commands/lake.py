@@ -12,18 +12,21 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from analytics.lake import catalog, erasing, glue, summary, upkeep, writing
+from analytics.lake import catalog, erasing, glue, own_tables, summary, upkeep, writing
 from analytics.lake.aws import AwsFailed
+from analytics.lake.store import store, table_folder
+from analytics.transforms import upkeep as mending
 from core import clock
 from projects.models import Project
 
-_PARTITIONS = "**/*.parquet"
+_PARTITIONS = "type=*/day=*/*.parquet"
 
 
 class Command(BaseCommand):
     help = (
         "compact: write what is new, merge small files, take away what is past its time or belongs to nobody. "
-        "catalog: what there is; --views: as SQL for DuckDB; --glue: into AWS Glue, at once. export: copy a project's files into a folder. "
+        "catalog: what there is; --views: as SQL for DuckDB; --glue: into AWS Glue, at once. export: copy a project's files, its "
+        "transforms' tables among them, into a folder. "
         "erase: write the files anew without some endpoints. rebuild: write all files anew from the event table."
     )
 
@@ -63,6 +66,8 @@ class Command(BaseCommand):
         if options["views"]:
             app_id = self._project(options).public_id if options["project"] else "*"
             self._views(f"{settings.LAKE_URL.rstrip('/')}/project={app_id}/{_PARTITIONS}")
+            if options["project"]:
+                self._views_of_tables(self._project(options))
             return
         for project in self._projects(options):
             self.stdout.write(f"{project.public_id} {project.name}")
@@ -71,9 +76,20 @@ class Command(BaseCommand):
                     f"  {one.type_name:<32} {one.files:>6,} files {one.rows:>14,} rows {one.bytes:>15,} bytes "
                     f"({one.bytes / one.rows:.1f} a row)  {one.first_day} – {one.last_day}"
                 )
+            for own in summary.tables(project_id=project.pk):
+                self.stdout.write(
+                    f"  {own.name:<32} {own.files:>6,} files {own.rows:>14,} rows {own.bytes:>15,} bytes  (a transform's)"
+                )
 
     def _views(self, everything: str) -> None:
         for name, definition in catalog.views(paths=[everything]):
+            self.stdout.write(f"CREATE OR REPLACE VIEW {name} AS {definition};")
+
+    def _views_of_tables(self, project: Project) -> None:
+        for one in own_tables.of_project(project_id=project.pk):
+            folder = f"{settings.LAKE_URL.rstrip('/')}/{table_folder(app_id=project.public_id, table=one.name)}"
+            paths = [f"{folder}/**/*.parquet"] if own_tables.current([one]).exists() else []
+            name, definition = own_tables.identifier(one.name), own_tables.definition(one, paths=paths)
             self.stdout.write(f"CREATE OR REPLACE VIEW {name} AS {definition};")
 
     def _export(self, options: dict[str, Any]) -> None:
@@ -102,6 +118,8 @@ class Command(BaseCommand):
             taken = upkeep.begin_anew(now=clock.now())
         self.stdout.write(f"{taken:,} files were taken out of the lake.")
         self._compact(options)
+        if lost := mending.mend(store=store(), now=clock.now()):
+            self.stdout.write(f"{lost:,} files of transforms' tables are gone; they are made anew within minutes.")
 
     def _projects(self, options: dict[str, Any]) -> Iterable[Project]:
         return [self._project(options)] if options["project"] else Project.objects.order_by("pk")

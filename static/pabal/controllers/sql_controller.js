@@ -52,11 +52,12 @@ export default class extends Controller {
   }
 
   go() {
-    this.runTarget.click();
+    if (this.hasRunTarget) this.runTarget.click();
   }
 
   // A field for each value that the query asks for; those that are there keep what was typed.
   ask() {
+    if (!this.hasValuesTarget) return;
     const names = [...new Set([...this.textTarget.value.matchAll(PARTS)].map((found) => found[2]).filter(Boolean))];
     const there = new Map([...this.valuesTarget.querySelectorAll("input")].map((input) => [input.name, input.parentElement]));
     const fields = names.map((name) => there.get(this.prefixValue + name) ?? this.field(name));

@@ -1,0 +1,1 @@
+"""Pages of transforms: SQL that makes tables of the lake."""
