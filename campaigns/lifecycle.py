@@ -12,7 +12,7 @@ from core.transitions import transition
 S = CampaignState
 # to → from
 _ALLOWED: dict[str, frozenset[str]] = {
-    S.DRAFT: frozenset({S.SCHEDULED, S.PENDING_APPROVAL}),
+    S.DRAFT: frozenset({S.SCHEDULED, S.PENDING_APPROVAL, S.PAUSED}),  # the launched ones only while they have not run
     S.PENDING_APPROVAL: frozenset({S.DRAFT, S.PENDING_APPROVAL}),
     S.SCHEDULED: frozenset({S.DRAFT, S.PENDING_APPROVAL, S.PAUSED}),
     S.EXECUTING: frozenset({S.SCHEDULED, S.PENDING_NEXT_RUN, S.EXECUTING, S.PAUSED}),

@@ -19,6 +19,7 @@ from messaging.models import (
     MessageTemplate,
     MessageTemplateVersion,
     OutcomeNotice,
+    ProjectChannel,
     Relay,
     RelayCallback,
     RelayRoute,
@@ -179,3 +180,14 @@ class BounceMailboxAdmin(OperatorAdmin):
     @admin.action(description=_("Look into them now"))
     def look_now(self, request: HttpRequest, rows: QuerySet[BounceMailbox]) -> None:
         self.carry_out(request, rows, lambda row: bounce_mailboxes.ask(mailbox=row, now=clock.now()))
+
+
+@admin.register(ProjectChannel)
+class ProjectChannelAdmin(OperatorAdmin):
+    """What the API was told."""
+
+    list_display = ("project", "kind", "is_enabled", "version", "updated_at", "updated_by")
+    list_filter = ("kind", "is_enabled")
+    list_select_related = ("project", "updated_by")
+    search_fields = ("project__name",)
+    exclude = ("sealed_secrets",)

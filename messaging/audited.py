@@ -35,6 +35,8 @@ SENTENCES = {
     "suppression.released": _("%(who)s released addresses from the suppression list: %(count)s."),
     "suppression.rules_saved": _("%(who)s changed what goes onto the suppression list by itself."),
     "domain.key_removed": _("%(who)s removed a key of the domain %(what)s: %(selector)s."),
+    "channel.saved": _("%(who)s set the channel %(name)s by the API."),
+    "channel.deleted": _("%(who)s deleted what the API had set of the channel %(name)s."),
     "template.created": _("%(who)s created the template %(what)s."),
     "template.saved": _("%(who)s saved version %(version)s of the template %(what)s."),
     "template.activated": _("%(who)s made version %(version)s of the template %(what)s the active one."),

@@ -48,6 +48,44 @@ class Sender(models.Model):
         return self.verified_at is not None
 
 
+class ChannelKind(models.TextChoices):
+    """Pinpoint's ten."""
+
+    EMAIL = "EMAIL", _("E-mail")
+    SMS = "SMS", "SMS"
+    VOICE = "VOICE", _("Voice")
+    GCM = "GCM", "FCM"
+    APNS = "APNS", "APNs"
+    APNS_SANDBOX = "APNS_SANDBOX", _("APNs (sandbox)")
+    APNS_VOIP = "APNS_VOIP", "APNs VoIP"
+    APNS_VOIP_SANDBOX = "APNS_VOIP_SANDBOX", _("APNs VoIP (sandbox)")
+    ADM = "ADM", "ADM"
+    BAIDU = "BAIDU", "Baidu"
+
+
+class ProjectChannel(models.Model):
+    """What the API was told of a channel. Only e-mail is sent by this version; the others are kept for the day when they are."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=17, choices=ChannelKind.choices)
+    is_enabled = models.BooleanField(default=True)
+    document = models.JSONField(default=dict)  # the members of its request that are no secrets
+    sealed_secrets = models.TextField(blank=True)  # the others, a JSON object; never shown
+    version = models.IntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    updated_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "kind"], name="project_channel_once"),
+            models.CheckConstraint(condition=models.Q(kind__in=ChannelKind.values), name="project_channel_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.kind}"
+
+
 class TemplateType(models.TextChoices):
     EMAIL = "EMAIL", _("E-mail")
     SMS = "SMS", _("SMS")

@@ -19,9 +19,11 @@ from messaging.domains.doctor import Check, Level
 from messaging.message_templates.documents import email_content
 from messaging.models import (
     BounceMailbox,
+    ChannelKind,
     DkimKey,
     MailboxMessage,
     MessageTemplate,
+    ProjectChannel,
     Relay,
     Sender,
     SenderDomain,
@@ -40,6 +42,12 @@ _PREFIX = {
 
 def senders(*, project: Project) -> QuerySet[Sender]:
     return Sender.objects.filter(project=project).order_by("address")
+
+
+def default_sender(*, project: Project) -> str:
+    """Who sends what names nobody: the FromAddress of the e-mail channel, as the API set it; empty when it did not."""
+    found = ProjectChannel.objects.filter(project=project, kind=ChannelKind.EMAIL, is_enabled=True).first()
+    return str(found.document.get("FromAddress") or "") if found else ""
 
 
 def domains(*, project: Project) -> QuerySet[SenderDomain]:

@@ -24,6 +24,7 @@ KINDS = {
     "sender": gettext_lazy("Senders"),
     "domain": gettext_lazy("Domains"),
     "relay": gettext_lazy("Relays"),
+    "channel": gettext_lazy("Channels"),
     "mailbox": gettext_lazy("Bounce mailboxes"),
     "suppression": gettext_lazy("Suppression list"),
     "template": gettext_lazy("Message templates"),

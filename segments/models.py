@@ -120,6 +120,7 @@ class ImportJob(models.Model):
     source = models.CharField(max_length=6, choices=Source.choices)
     s3_url = models.CharField(_("S3 address"), max_length=1100, blank=True)
     connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
+    role_arn = models.CharField(max_length=2048, blank=True, db_default="", default="")  # as a call of the API named it
     upload_key = models.CharField(max_length=300, blank=True)  # name in the default storage
     upload_name = models.CharField(max_length=255, blank=True)  # as the marketer's computer called it
     format = models.CharField(_("format"), max_length=4, choices=Format.choices)
@@ -254,6 +255,7 @@ class ExportJob(models.Model):
     destination = models.CharField(max_length=8, choices=Destination.choices)
     s3_url_prefix = models.CharField(_("S3 address"), max_length=1100, blank=True)
     connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
+    role_arn = models.CharField(max_length=2048, blank=True, db_default="", default="")  # as a call of the API named it
     format = models.CharField(_("format"), max_length=4, choices=Format.choices)
     status = models.CharField(max_length=28, choices=JobStatus.choices, default=JobStatus.CREATED)
     epoch = models.IntegerField(default=0)

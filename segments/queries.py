@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from core.audience import Audience
 from endpoints.eligibility import eligibility
@@ -18,7 +18,7 @@ from segments import pinpoint
 from segments.evaluation import evaluate_document, evaluate_segment, parse_document
 from segments.evaluation.moment import Moment
 from segments.evaluation.sql import Query, definition_query
-from segments.models import Segment, SegmentVersion
+from segments.models import Connection, Segment, SegmentVersion
 from segments.pinpoint import PinpointDefinition
 
 
@@ -37,6 +37,24 @@ def listed_segments(*, project: Project, before: str = "") -> QuerySet[Segment]:
     if last is not None:
         found = found.filter(Q(updated_at__lt=last.updated_at) | Q(updated_at=last.updated_at, pk__lt=last.pk))
     return found
+
+
+def segments_after(*, project: Project, after: int | None, limit: int) -> list[Segment]:
+    """The listed segments in the order in which they were made, ``after`` a row's id."""
+    found = Segment.objects.filter(project=project, deleted_at=None, is_listed=True, pk__gt=after or 0)
+    return list(found.order_by("pk")[:limit])
+
+
+def newest_versions(*, segments: Sequence[Segment]) -> dict[int, SegmentVersion]:
+    """By the segments' row ids, without their members. One query."""
+    found = SegmentVersion.objects.filter(segment__in=segments, version=F("segment__version"))
+    return {one.segment_id: one for one in found.defer("members")}
+
+
+def connection_for(*, project: Project, role_arn: str) -> Connection | None:
+    """The project's S3 connection with this role, else its first one; None when it has none."""
+    found = list(Connection.objects.filter(project=project).order_by("pk"))
+    return next((one for one in found if one.role_arn == role_arn), found[0] if found else None)
 
 
 def with_sizes(found: QuerySet[Segment]) -> QuerySet[Segment]:

@@ -33,6 +33,13 @@ def after(params: Mapping[str, Any], *, name: str = "Token") -> int | None:
     return int(text)
 
 
+def version_number(text: str) -> int:
+    """A version in an address. Raises ``BadRequest``."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+        raise BadRequest("version: it must be a number.")
+    return int(text)
+
+
 def place(params: Mapping[str, Any], *, name: str = "Token") -> str | None:
     """The text at which the page before ended. Raises ``BadRequest`` for what is no token."""
     token = params.get(name)

@@ -89,6 +89,11 @@ LIMITS: dict[str, Check] = {
     "UpdateAttributesRequest.Blacklist": _count(250, least=1, what="names"),
     "WriteEventStream.DestinationStreamArn": _ARN,
     "WriteEventStream.RoleArn": _ARN,
+    "ImportJobRequest.SegmentName": _NAME,
+    "ImportJobRequest.S3Url": _text(1_100, least=1),
+    "ImportJobRequest.RoleArn": _ARN,
+    "ExportJobRequest.S3UrlPrefix": _text(1_100, least=1),
+    "ExportJobRequest.RoleArn": _ARN,
     "UntagResourceRequest.TagKeys": _count(50, least=1, what="keys"),
 } | {
     f"{shape}.tags": check_tags

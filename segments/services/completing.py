@@ -61,7 +61,7 @@ def definition(job: ImportJob, members: Audience) -> dict[str, Any]:
     return {
         "Format": job.format,
         "S3Url": job.s3_url or job.upload_name,
-        "RoleArn": connection_.role_arn if connection_ else "",
+        "RoleArn": job.role_arn or (connection_.role_arn if connection_ else ""),
         "ExternalId": connection_.project.public_id if connection_ and connection_.role_arn else "",
         "Size": len(members),
         "ChannelCounts": channel_counts(project_id=job.project_id, members=members),

@@ -33,6 +33,7 @@ def create_export(
     version: int | None = None,
     s3_url_prefix: str = "",
     connection: Connection | None = None,
+    role_arn: str = "",
 ) -> ExportJob:
     """Ask for an export of a segment, or of every endpoint. A worker takes it up when this is committed."""
     if destination == ExportJob.Destination.S3:
@@ -43,7 +44,7 @@ def create_export(
         job = ExportJob.objects.create(
             project=project, created_by=actor, created_at=now, segment=segment, segment_version=version,
             name=segment.name if segment else "", destination=destination, format=format, s3_url_prefix=s3_url_prefix.strip(),
-            connection=connection,
+            connection=connection, role_arn=role_arn,
         )  # fmt: skip
         audit.record(project=project, actor=actor, verb="export.created", target=job, now=now, name=job.name, to=destination)
         transaction.on_commit(lambda: _dispatch(job.pk))
@@ -74,7 +75,7 @@ def retry_export(*, job: ExportJob, actor: User, now: datetime.datetime) -> Expo
         raise ExportRefused(_("Only an export that failed can be tried again."))
     return create_export(
         project=job.project, actor=actor, segment=job.segment, version=job.segment_version, destination=job.destination,
-        format=job.format, s3_url_prefix=job.s3_url_prefix, connection=job.connection, now=now,
+        format=job.format, s3_url_prefix=job.s3_url_prefix, connection=job.connection, role_arn=job.role_arn, now=now,
     )  # fmt: skip
 
 

@@ -76,12 +76,13 @@ def create_s3_import(
     schedule: ScheduledImport | None = None,
     format: str = "CSV",
     segment_name: str = "",
+    role_arn: str = "",
 ) -> ImportJob:
     """Ask for an import of ``s3://bucket/key`` or a prefix. A worker takes it up when this is committed."""
     s3.parse_url(s3_url)
     order = order or Order(format=format, segment_name=segment_name)
     return _create(
-        project=project, actor=actor, now=now, source=ImportJob.Source.S3, s3_url=s3_url.strip(), connection=connection,
+        project=project, actor=actor, now=now, source=ImportJob.Source.S3, s3_url=s3_url.strip(), connection=connection, role_arn=role_arn,
         schedule=schedule, segment_name=order.segment_name or default_name(s3_url), order=order,
     )  # fmt: skip
 
@@ -191,7 +192,7 @@ def retry_import(*, job: ImportJob, actor: User, now: datetime.datetime, **chang
     if not (job.status == JobStatus.FAILED or (job.is_dry_run and job.status == JobStatus.COMPLETED)):
         raise ImportRefused(_("Only an import that failed can be tried again."))
     return _create(
-        project=job.project, actor=actor, now=now, source=job.source, s3_url=job.s3_url, connection=job.connection,
+        project=job.project, actor=actor, now=now, source=job.source, s3_url=job.s3_url, connection=job.connection, role_arn=job.role_arn,
         upload_key=job.upload_key, upload_name=job.upload_name, segment_name=job.segment_name, schedule=job.schedule,
         order=dataclasses.replace(order_of(job), **changes),
     )  # fmt: skip
