@@ -95,7 +95,7 @@ def test_a_channel_of_another_project_is_out_of_reach(clients: Clients, project:
         ("010-1234-5678", "KR", ("MOBILE", 0, "KR", "+821012345678", "Asia/Seoul")),
         ("821012345678", None, ("MOBILE", 0, "KR", "+821012345678", "Asia/Seoul")),
         ("02-312-3456", "KR", ("LANDLINE", 1, "KR", "+8223123456", "Asia/Seoul")),
-        ("+82999", None, ("INVALID", 3, None, "+82999", None)),
+        ("+82999", None, ("INVALID", 3, "KR", "+82999", None)),
         ("hello", "KR", ("INVALID", 3, None, None, None)),
     ],
 )

@@ -27,7 +27,8 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "voice": ("VoiceTemplateRequest", {"Body": "x", "LanguageCode": "ko-KR", "VoiceId": "Seoyeon"}, "VoiceTemplateResponse"),
     "in_app": (
-        "InAppTemplateRequest", {"Layout": "TOP_BANNER", "Content": [{"BodyConfig": {"Body": "x", "Alignment": "LEFT", "TextColor": "#000000"}}]},
+        "InAppTemplateRequest",
+        {"Layout": "TOP_BANNER", "Content": [{"BodyConfig": {"Body": "x", "Alignment": "LEFT", "TextColor": "#000000"}}]},
         "InAppTemplateResponse",
     ),
 }  # fmt: skip
@@ -58,7 +59,7 @@ def test_a_template_is_made_read_versioned_activated_and_deleted(kind: str, pinp
     deleted = call(pinpoint, "delete", kind)
 
     assert (made["ResponseMetadata"]["HTTPStatusCode"], updated["ResponseMetadata"]["HTTPStatusCode"]) == (201, 202)
-    assert made["CreateTemplateMessageBody"]["Arn"] == first["Arn"]
+    assert made["TemplateCreateMessageBody" if kind == "in_app" else "CreateTemplateMessageBody"]["Arn"] == first["Arn"]
     assert first["Arn"].endswith(f":templates/news/{first['TemplateType']}")
     assert {name: first[name] for name in described} == described
     assert (first["Version"], first["tags"], active["Version"]) == ("1", {"team": "crm"}, "1")
@@ -84,8 +85,15 @@ def test_the_latest_version_alone_is_saved_over(pinpoint: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body"), [("-x", {"Body": "x"}), ("x" * 129, {"Body": "x"}), ("x y", {"Body": "x"}), ("ok", {"Body": "x" * 1_601}), ("ok", {"Body": "{{#if"})]
-)  # fmt: skip
+    ("name", "body"),
+    [
+        ("-x", {"Body": "x"}),
+        ("x" * 129, {"Body": "x"}),
+        ("x y", {"Body": "x"}),
+        ("ok", {"Body": "x" * 1_601}),
+        ("ok", {"Body": "{{#if"}),
+    ],
+)
 def test_a_template_that_can_not_be_is_refused(name: str, body: dict[str, str], pinpoint: Any) -> None:
     with pytest.raises(pinpoint.exceptions.BadRequestException):
         pinpoint.create_sms_template(TemplateName=name, SMSTemplateRequest=body)
