@@ -1,14 +1,15 @@
-"""Runs as Pinpoint's activities: how each stands, how many it reached, and why others were left out (reference, section 10.4)."""
+"""Runs as Pinpoint's activities: how each stands, how many it reached, and why others were left out."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
 
-from campaigns.models import Campaign, Outcome, Run, RunExclusion, RunState, SliceOutcome
+from campaigns import execution_metrics
+from campaigns.models import Campaign, Outcome, Run, RunState, SliceOutcome
 
 _STATES = {
     RunState.PENDING: "PENDING", RunState.FREEZING: "INITIALIZING", RunState.RUNNING: "RUNNING", RunState.CANCELLED: "CANCELLED",
@@ -19,13 +20,13 @@ _OVER = (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """``metrics``: those left out by reason and those attempted by outcome; ``zones`` and ``zones_done`` of the whole occurrence."""
+    """``sent`` went out; ``zones`` and ``zones_done`` are waves of the whole occurrence; ``metrics`` as ``execution_metrics`` has them."""
 
     run: Run
     sent: int
     zones: int
     zones_done: int
-    metrics: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, str]
 
     @property
     def state(self) -> str:
@@ -39,31 +40,24 @@ class Activity:
         return "FAIL" if self.run.state == RunState.FAILED else None
 
 
-def activities(*, campaign: Campaign, before: int | None, limit: int) -> list[Activity]:
+def activities(*, campaign: Campaign, before: int | None, limit: int, now: datetime.datetime) -> list[Activity]:
     """Newest first; ``before`` is a run's row id. Four queries, however many there are."""
     found = campaign.runs.select_related("campaign").defer("audience", "triggered", "content", "links").order_by("-pk")
     runs = list(found.filter(pk__lt=before)[:limit] if before is not None else found[:limit])
-    metrics = _metrics(runs)
-    waves = _waves(campaign, runs)
+    metrics = execution_metrics.of_runs(runs=runs, now=now)
+    sent, waves = _sent(runs), _waves(campaign, runs)
     return [
-        Activity(
-            run, metrics[run.pk].get(Outcome.SUCCESS, 0), *waves.get((run.treatment, run.occurrence_at), (1, 0)), metrics[run.pk]
-        )
+        Activity(run, sent.get(run.pk, 0), *waves.get((run.treatment, run.occurrence_at), (1, 0)), metrics[run.pk].metrics)
         for run in runs
     ]
 
 
-def _metrics(runs: Sequence[Run]) -> dict[int, dict[str, int]]:
-    found: dict[int, dict[str, int]] = defaultdict(dict)
-    for run, reason, total in RunExclusion.objects.filter(run__in=runs).values_list("run_id", "reason", "total"):
-        found[run][reason] = total
-    outcomes = SliceOutcome.objects.filter(run__in=runs).values("run_id", "outcome").annotate(sum=Sum("total"))
-    for run, outcome, total in outcomes.values_list("run_id", "outcome", "sum"):
-        found[run][outcome] = total
-    return found
+def _sent(runs: Sequence[Run]) -> dict[int, int]:
+    rows = SliceOutcome.objects.filter(run__in=runs, outcome=Outcome.SUCCESS).values("run_id")
+    return dict(rows.annotate(sum=Sum("total")).values_list("run_id", "sum"))
 
 
-def _waves(campaign: Campaign, runs: Sequence[Run]) -> dict[tuple[int, object], tuple[int, int]]:
+def _waves(campaign: Campaign, runs: Sequence[Run]) -> dict[tuple[int, datetime.datetime], tuple[int, int]]:
     """Of each occurrence: its waves, and those that are over."""
     wanted = {run.occurrence_at for run in runs}
     done = Count("pk", filter=Q(state__in=_OVER))

@@ -83,7 +83,8 @@ def get_campaign_activities(call: Call) -> Document:
     """Its runs, newest first: a treatment's occurrence is one, or one for each time zone."""
     campaign = found_campaign(call, with_deleted=True)
     size, before = paging.page_size(call.params), paging.after(call.params)
-    page, token = paging.cut(activities(campaign=campaign, before=before, limit=size + 1), size, lambda one: one.run.pk)
+    found = activities(campaign=campaign, before=before, limit=size + 1, now=call.now)
+    page, token = paging.cut(found, size, lambda one: one.run.pk)
     return {"Item": [_activity(call, campaign, one) for one in page], "NextToken": token}
 
 
