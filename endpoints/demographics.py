@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from core.audience import Audience
 from endpoints import facets
+from endpoints.facets import store
 from endpoints.models import ArrivalMonth, AudienceDay
 
 
@@ -44,13 +45,14 @@ def makeup(*, project_id: int, fields: Sequence[str], within: Audience | None = 
         members = everyone.carrying([""])
         if within is not None:
             members &= within
+        pages = store.pages(members) if within is not None else {}
         found: dict[str, dict[str, int] | None] = {}
         for name, subject in subjects.items():
             facet = snapshot.facet(subject)
             if facet is None:
                 found[name] = None
             else:
-                found[name] = facet.totals() if within is None else facet.totals_within(members)
+                found[name] = facet.totals() if within is None else facet.totals_within(members, pages)
     return Makeup(len(members), found)
 
 

@@ -6,10 +6,10 @@ import datetime
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 
@@ -123,7 +123,7 @@ class Chart:
         return [shown(one.total, one.is_rate) for one in self.series]
 
     def point_url(self, series: str, label: str) -> str:
-        return f"{self.points}&{urlencode({'series': series, 'label': label})}"
+        return f"{self.points}&series={quote_plus(series)}&label={quote_plus(label)}"
 
     def _cell(self, one: Series, place: int) -> Cell:
         value = one.values[place]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -49,6 +49,7 @@ class _Base:
     names: frozenset[str] | None = None  # values that somebody carries; None: not asked for yet
     chunks: dict[str, Chunks] = field(default_factory=dict)
     leaves: dict[Hashable, tuple[frozenset[str], Chunks]] = field(default_factory=dict)
+    totals: dict[str, int] | None = None  # of each value that somebody carries; None: not asked for yet
     bytes: int = 0
 
     def all_names(self) -> frozenset[str]:
@@ -57,6 +58,14 @@ class _Base:
                 cursor.execute(_NAMES, [self.subject_id])
                 self.names = frozenset(name for (name,) in cursor.fetchall())
         return self.names
+
+    def all_totals(self) -> dict[str, int]:
+        if self.totals is None:
+            with connection.cursor() as cursor:
+                cursor.execute(_TOTALS, [self.subject_id])
+                self.totals = dict(cursor.fetchall())
+            self.bytes += sum(len(value) + 100 for value in self.totals)
+        return self.totals
 
     def load(self, values: Iterable[str]) -> None:
         missing = [value for value in values if value not in self.chunks]
@@ -72,12 +81,16 @@ class _Base:
         """The same at a later fold: values that were written since must be read again."""
         with connection.cursor() as cursor:
             cursor.execute(_CHANGED, {"subject": self.subject_id, "fold": self.fold})
-            changed = {value: total > 0 for value, total in cursor.fetchall()}
+            sums = {value: int(total) for value, total in cursor.fetchall()}
+        changed = {value: total > 0 for value, total in sums.items()}
         names = self.names
         if names is not None:
             names = (names - changed.keys()) | {value for value, is_held in changed.items() if is_held}
         chunks = {value: held for value, held in self.chunks.items() if value not in changed}
-        return _Base(self.subject_id, fold, names, chunks, {} if changed else self.leaves, self.bytes)
+        totals = self.totals
+        if totals is not None and sums:
+            totals = {value: total for value, total in (totals | sums).items() if total}
+        return _Base(self.subject_id, fold, names, chunks, {} if changed else self.leaves, totals, self.bytes)
 
 
 class _Bases:
@@ -152,20 +165,18 @@ class Facet:
         found: dict[str, int] = {}
         if self._base:
             self._base.load(self._rows)  # all by one query
-            with connection.cursor() as cursor:
-                cursor.execute(_TOTALS, [self._base.subject_id])
-                found = dict(cursor.fetchall())
+            found = dict(self._base.all_totals())
         for value in self._rows:
             found[value] = len(self.carrying([value]))
         return {value: total for value, total in found.items() if total}
 
-    def totals_within(self, members: Audience) -> dict[str, int]:
-        """How many of the members carry each value."""
-        values, held = self.values(), store.pages(members)
+    def totals_within(self, members: Audience, pages: Mapping[int, BitMap]) -> dict[str, int]:
+        """How many of the members carry each value. ``pages``: the members as ``store.pages`` gives them."""
+        values = self.values()
         self.load(values)
         chunks = self._base.chunks if self._base else {}
         found = {
-            value: len(self.carrying([value]) & members) if value in self._rows else store.common(chunks.get(value, {}), held)
+            value: len(self.carrying([value]) & members) if value in self._rows else store.common(chunks.get(value, {}), pages)
             for value in values
         }
         return {value: total for value, total in found.items() if total}

@@ -68,8 +68,12 @@ def pages(ids: Audience) -> dict[int, BitMap]:
 
 def common(chunks: Chunks, held: Mapping[int, BitMap]) -> int:
     """How many ids of the chunks are in the pages."""
-    nobody = BitMap()
-    return sum(ids.intersection_cardinality(held.get(chunk >> _CHUNKS_OF_A_PAGE, nobody)) for chunk, ids in chunks.items())
+    total = 0
+    for chunk, ids in chunks.items():
+        page = held.get(chunk >> _CHUNKS_OF_A_PAGE)
+        if page is not None:
+            total += ids.intersection_cardinality(page)
+    return total
 
 
 def union(some: Iterable[Chunks]) -> Chunks:

@@ -46,6 +46,13 @@ def carrying(project: Project, *values: str, subject: Subject = COLOUR) -> set[i
         return None if facet is None else set(facet.carrying(values))
 
 
+def totals(project: Project) -> dict[str, int]:
+    with reading.moment(project_id=project.pk):
+        facet = facets.read(project_id=project.pk, subjects=[COLOUR]).facet(COLOUR)
+        assert facet is not None
+        return facet.totals()
+
+
 def matching(project: Project, key: str, predicate: Callable[[str], bool]) -> set[int]:
     with reading.moment(project_id=project.pk):
         facet = facets.read(project_id=project.pk, subjects=[COLOUR]).facet(COLOUR)
@@ -105,6 +112,7 @@ def test_any_order_of_writes_folds_and_reads_gives_what_sets_give(steps: list[tu
         else:
             assert carrying(project, *what) == set().union(*(model.get(value, set()) for value in what))
             assert matching(project, "early", lambda value: value <= "b") == model.get("a", set()) | model.get("b", set())
+            assert totals(project) == {value: len(ids) for value, ids in model.items() if ids}
     for value in "abcd":
         assert carrying(project, value) == model.get(value, set())
 
