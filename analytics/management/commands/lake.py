@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from analytics.lake import catalog, erasing, glue, own_tables, summary, upkeep, writing
+from analytics.lake import catalog, erasing, glue, own_tables, summary, translation, upkeep, writing
 from analytics.lake.aws import AwsFailed
 from analytics.lake.store import store, table_folder
 from analytics.transforms import upkeep as mending
@@ -40,7 +41,11 @@ class Command(BaseCommand):
             "--endpoint", type=int, action="append", default=[], help="erase: an endpoint's number; again for more"
         )
         parser.add_argument("--views", action="store_true", help="catalog: SQL that makes all_events and the views in DuckDB")
-
+        parser.add_argument(
+            "--athena",
+            metavar="DATABASE",
+            help="catalog --views: SQL that makes the project's in this database of Glue, for Athena",
+        )
         parser.add_argument(
             "--glue", action="store_true", help="catalog: bring the table in Glue up to date, as a tick does each minute"
         )
@@ -64,6 +69,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{changed:,} partitions of {settings.LAKE_GLUE_DATABASE}.{catalog.ALL} were brought up to date.")
             return
         if options["views"]:
+            if options["athena"]:
+                self._views_of_athena(self._project(options), options["athena"])
+                return
             app_id = self._project(options).public_id if options["project"] else "*"
             self._views(f"{settings.LAKE_URL.rstrip('/')}/project={app_id}/{_PARTITIONS}")
             if options["project"]:
@@ -84,6 +92,17 @@ class Command(BaseCommand):
     def _views(self, everything: str) -> None:
         for name, definition in catalog.views(paths=[everything]):
             self.stdout.write(f"CREATE OR REPLACE VIEW {name} AS {definition};")
+
+    def _views_of_athena(self, project: Project, database: str) -> None:
+        if not settings.LAKE_GLUE_DATABASE:
+            raise CommandError("Set LAKE_GLUE_DATABASE to the database that has the table of all events.")
+        if not re.fullmatch(r"[a-z0-9_]+", database) or database == settings.LAKE_GLUE_DATABASE:
+            raise CommandError("Name a database of its own for the project's views, with a–z, 0–9 and _.")
+        for table in catalog.tables():
+            query = translation.to_athena(
+                sql=f"SELECT * FROM {table.name}", parameters={}, app_id=project.public_id, database=settings.LAKE_GLUE_DATABASE
+            )
+            self.stdout.write(f"CREATE OR REPLACE VIEW {database}.{table.name} AS {query};")
 
     def _views_of_tables(self, project: Project) -> None:
         for one in own_tables.of_project(project_id=project.pk):
