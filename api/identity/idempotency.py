@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from api.models import AccessKey, IdempotentCall
 from api.protocol.errors import ApiError, BadRequest, Conflict
+from core.errors import Refusal
 
 KEPT = datetime.timedelta(hours=24)
 LIMIT = 255  # characters of a key
@@ -81,7 +82,7 @@ def _sent(access_key: AccessKey, key: str, print_: str, now: datetime.datetime, 
         return None
     try:
         answer = carry_out()
-    except ApiError:  # refused before anything was sent
+    except (ApiError, Refusal):  # refused before anything was sent
         IdempotentCall.objects.filter(pk=pk).delete()
         raise
     return _keep(pk, answer)

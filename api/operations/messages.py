@@ -2,12 +2,149 @@
 
 from __future__ import annotations
 
-from api.operations.contract import Entry, Unserved
+import dataclasses
+import email.utils
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from api.operations.contract import Call, Document, Entry, sends
+from api.protocol.errors import BadRequest
+from endpoints import queries as endpoint_queries
+from endpoints.models import ChannelType
+from endpoints.queries import EndpointRow
+from messaging import queries as messaging_queries
+from messaging.direct import DirectMessage, Recipient
+from messaging.rendering import MessageContent
+from messaging.services import direct_messages
+from messaging.services.direct_messages import Result
 
 TITLE = "Messages"
-_LATER = Unserved("direct messages are not served yet.")
+_NO_ENDPOINT = Result("PERMANENT_FAILURE", 404, "There is no such endpoint.")
 
-TABLE: dict[str, Entry] = {
-    "SendMessages": _LATER,
-    "SendUsersMessages": _LATER,
-}
+
+def send_messages(call: Call) -> Document:
+    """Send an e-mail to up to 100 addresses and endpoints at once; each is answered by itself."""
+    request: dict[str, Any] = call.params["MessageRequest"]
+    addresses, endpoints = request.get("Addresses") or {}, request.get("Endpoints") or {}
+    if not addresses and not endpoints:
+        raise BadRequest("Addresses, Endpoints: one of them is needed.")
+    rows = {one: endpoint_queries.endpoint_named(project_id=call.project.pk, endpoint_id=one) for one in endpoints}
+    recipients = [*_addresses(addresses), *(_endpoint(f"e:{one}", row, endpoints[one]) for one, row in rows.items() if row)]
+    found = direct_messages.send_direct(
+        project=call.project, recipients=recipients, message=_message(call, request), now=call.now
+    )
+    return {
+        "ApplicationId": call.project.public_id, "RequestId": call.request_id,
+        "Result": {one: _answered(found[f"a:{one}"]) for one in addresses},
+        "EndpointResult": {
+            one: {**_answered(found.get(f"e:{one}", _NO_ENDPOINT)), "Address": row.address if row else None}
+            for one, row in rows.items()
+        },
+    }  # fmt: skip
+
+
+def send_users_messages(call: Call) -> Document:
+    """Send an e-mail to all endpoints of up to 100 users that have an e-mail address."""
+    request: dict[str, Any] = call.params["SendUsersMessageRequest"]
+    rows = {one: list(_of_user(call, one)) for one in request["Users"]}
+    recipients = [
+        _endpoint(f"{user}\n{row.document['Id']}", row, request["Users"][user]) for user, found in rows.items() for row in found
+    ]
+    answered = direct_messages.send_direct(
+        project=call.project, recipients=recipients, message=_message(call, request), now=call.now
+    )
+    return {
+        "ApplicationId": call.project.public_id, "RequestId": call.request_id,
+        "Result": {
+            user: {
+                row.document["Id"]: {**_answered(answered[f"{user}\n{row.document['Id']}"]), "Address": row.address} for row in found
+            }
+            for user, found in rows.items()
+        },
+    }  # fmt: skip
+
+
+def _of_user(call: Call, user_id: str) -> Iterator[EndpointRow]:
+    for row in endpoint_queries.endpoints_of_user(project_id=call.project.pk, user_id=user_id):
+        if row.document.get("ChannelType") == ChannelType.EMAIL:
+            yield row
+
+
+def _addresses(given: Mapping[str, Mapping[str, Any]]) -> Iterator[Recipient]:
+    for address, said in given.items():
+        blank = Recipient(key=f"a:{address}", address=address, channel=said.get("ChannelType", ""))
+        yield _with_overrides(blank, said)
+
+
+def _endpoint(key: str, row: EndpointRow, said: Mapping[str, Any]) -> Recipient:
+    made = Recipient(
+        key=key, address=row.address, channel=row.document.get("ChannelType", ""), endpoint_pk=row.id, opt_out=row.opt_out,
+        document=row.document,
+    )  # fmt: skip
+    return _with_overrides(made, said)
+
+
+def _with_overrides(recipient: Recipient, said: Mapping[str, Any]) -> Recipient:
+    return dataclasses.replace(
+        recipient,
+        title=said.get("TitleOverride", ""),
+        body=said.get("BodyOverride", ""),
+        substitutions=said.get("Substitutions") or {},
+    )
+
+
+def _message(call: Call, request: Mapping[str, Any]) -> DirectMessage:
+    """The e-mail: raw, a template, the message's own parts, or the default body. Raises ``BadRequest``."""
+    configuration: Mapping[str, Any] = request["MessageConfiguration"]
+    mail, default = configuration.get("EmailMessage") or {}, configuration.get("DefaultMessage") or {}
+    substitutions = {**(default.get("Substitutions") or {}), **(mail.get("Substitutions") or {})}
+    raw = (mail.get("RawEmail") or {}).get("Data") or b""
+    chosen = (request.get("TemplateConfiguration") or {}).get("EmailTemplate")
+    if raw:
+        content = MessageContent(from_address="", subject="")
+    else:
+        content = _from(mail, _template(call, chosen) if chosen else _parts(mail, default))
+    return DirectMessage(content=content, substitutions=substitutions, raw=raw)
+
+
+def _from(mail: Mapping[str, Any], content: MessageContent) -> MessageContent:
+    name, address = email.utils.parseaddr(mail.get("FromAddress", ""))
+    reply_to = next(iter(mail.get("ReplyToAddresses") or []), "")
+    return dataclasses.replace(content, from_name=name, from_address=address, reply_to=reply_to)
+
+
+def _template(call: Call, chosen: Mapping[str, Any]) -> MessageContent:
+    name, version = chosen.get("Name", ""), chosen.get("Version")
+    found = messaging_queries.email_template(project=call.project, name=name, version=version)
+    if found is None:
+        raise BadRequest(
+            f"TemplateConfiguration.EmailTemplate: there is no template {name!r}{f' with a version {version}' if version else ''}."
+        )
+    return found[1]
+
+
+def _parts(mail: Mapping[str, Any], default: Mapping[str, Any]) -> MessageContent:
+    simple = mail.get("SimpleEmail") or {}
+
+    def part(name: str) -> str:
+        return str((simple.get(name) or {}).get("Data") or "")
+
+    html, text = part("HtmlPart"), part("TextPart") or (mail.get("Body") or "")
+    if not html and not text:
+        text = default.get("Body", "")
+    if not html and not text:
+        raise BadRequest(
+            "MessageConfiguration: it needs an EmailMessage (SimpleEmail, RawEmail), a DefaultMessage, or a template."
+        )
+    headers = tuple((one.get("Name", ""), one.get("Value", "")) for one in simple.get("Headers") or ())
+    return MessageContent(from_address="", subject=part("Subject"), html=html, text=text, headers=headers)
+
+
+def _answered(result: Result) -> dict[str, Any]:
+    return {
+        "DeliveryStatus": result.status, "StatusCode": result.code, "StatusMessage": result.message,
+        "MessageId": result.message_id or None,
+    }  # fmt: skip
+
+
+TABLE: dict[str, Entry] = {"SendMessages": sends(send_messages), "SendUsersMessages": sends(send_users_messages)}
