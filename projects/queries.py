@@ -39,6 +39,7 @@ KINDS = {
     "slice": gettext_lazy("Slices being sent"),
     "query": gettext_lazy("Queries"),
     "dashboard": gettext_lazy("Dashboards"),
+    "transform": gettext_lazy("Transforms"),
     "endpoint": gettext_lazy("Endpoints"),
     "user": gettext_lazy("Users"),
     "person": gettext_lazy("Erasures"),

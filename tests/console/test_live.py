@@ -14,11 +14,11 @@ from console.statistics.live import HEADER, mark_of
 from core import clock
 from projects.models import Project
 from tests.console.test_statistics_pages import record
-from tests.console.world import logged_in
+from tests.console.world import logged_in, make_world
 from tests.factories.projects import make_project, make_user
 
 pytestmark = pytest.mark.django_db
-PAGES = ["show-overview", "show-statistics", "show-usage", "show-events", "show-revenue", "show-deliverability"]
+PAGES = ["show-statistics", "show-usage", "show-events", "show-revenue", "show-deliverability"]
 
 
 @pytest.fixture
@@ -48,6 +48,12 @@ def test_a_page_that_missed_nothing_gets_nothing(project: Project, page: str) ->
     again = look(client, project, page, mark)
     assert again.status_code == 200
     assert again.wsgi_request.live_mark != mark
+
+
+def test_a_first_page_is_live_once_something_was_sent() -> None:
+    world = make_world()
+
+    assert b"data-live-mark-value" in look(logged_in(world.owner), world.project, "show-overview").content
 
 
 def test_a_strangers_look_says_nothing(project: Project) -> None:
