@@ -9,6 +9,8 @@ import sys
 import warnings
 from pathlib import Path
 
+COMMANDS = "environment.json"  # manage.py knows this name, too: it may import nothing of ours before its settings
+
 WORKERS = {
     # One process a sender: a small batch is CPU, and SIGTERM must reach the code that sends.
     "sends-1": ["-Q", "sends", "-P", "solo"],
@@ -55,6 +57,15 @@ def valkey(*, port: int, folder: Path, password: str, is_durable: bool) -> list[
 
 def moto(port: int) -> list[str]:
     return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+
+
+def tell_commands(folder: Path, environment: dict[str, str]) -> None:
+    """What ``manage.py``, started beside, needs to find these servers; it holds secrets, so only its owner reads it."""
+    path, made = folder / COMMANDS, folder / f"{COMMANDS}.new"
+    made.unlink(missing_ok=True)
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        json.dump(environment, out)
+    made.replace(path)
 
 
 def kept_secrets(folder: Path) -> dict[str, str]:

@@ -116,6 +116,8 @@ class Supervisor:
         address = f"http://127.0.0.1:{port}"
         self._environment.setdefault("PUBLIC_URL", os.environ.get("PUBLIC_URL", address))
         self._environment["MAILBOX_PORT"] = str(free_port(int(os.environ.get("MAILBOX_PORT", "1025"))))
+        given = {name: os.environ[name] for name in ("REDIS_URL", "S3_ENDPOINT_URL") if os.environ.get(name)}
+        servers.tell_commands(self._folder, self._environment | given)
         self._manage("migrate", "--no-input", "--verbosity", "0")
         self._manage("demo", "--email", DEMO_EMAIL, "--password", kept["DEMO_PASSWORD"])
         self._add("mailbox", [sys.executable, "manage.py", "run_mailbox"])
@@ -196,6 +198,7 @@ class Supervisor:
                 child.wait()
         if self._postgres is not None:
             self._postgres.stop()
+        (self._folder / servers.COMMANDS).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.mail import get_connection
 from django.db import connection
+from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from console.celery import app
@@ -163,7 +164,7 @@ def workers() -> Report:
     report = Report("each queue has a worker")
     try:
         told = app.control.inspect(timeout=2.0).active_queues() or {}
-    except OSError as error:
+    except (OperationalError, OSError) as error:
         report.faults.append(f"The broker does not answer ({error}): check CELERY_BROKER_URL.")
         return report
     heard = {queue["name"] for queues in told.values() for queue in queues}

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from console.embedded import servers
 from console.embedded.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -125,3 +126,18 @@ def test_a_start_after_one_that_was_killed_while_its_database_stops_gets_its_own
 
     assert is_answering(tmp_path)
     assert second.stop() == 0
+
+
+def test_a_command_started_beside_finds_the_running_servers_by_itself(tmp_path: Path) -> None:
+    servers.tell_commands(tmp_path, {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")})
+    away = {"REDIS_URL": "redis://127.0.0.1:1/0"}  # what the caller says goes before
+    alone = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+
+    def doctor(environment: dict[str, str]) -> str:
+        command = [sys.executable, "manage.py", "doctor", "redis"]
+        done = subprocess.run(command, cwd=ROOT, env=environment | {"PABAL_VAR": str(tmp_path)}, capture_output=True, text=True)
+        return done.stdout
+
+    assert (tmp_path / "environment.json").stat().st_mode & 0o777 == 0o600
+    assert "ok     redis: answers" in doctor(alone)
+    assert "FAILED redis: Redis does not answer" in doctor(alone | away)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,3 +160,18 @@ def test_the_doctor_says_each_fault_and_fails(settings: Any) -> None:
     assert "FAILED address: 1 faults" in out._out.getvalue()
     assert "         no-such-host.invalid has no address in DNS" in out._out.getvalue()
     assert "ok     disk" in out._out.getvalue()
+
+
+@pytest.mark.django_db
+def test_the_doctor_goes_on_when_the_broker_and_redis_are_away() -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    nowhere = {"REDIS_URL": "redis://127.0.0.1:1/0", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0"}
+    command = [sys.executable, "manage.py", "doctor", "redis", "workers", "queues", "backlogs", "disk"]
+
+    done = subprocess.run(command, cwd=root, env=os.environ | nowhere, capture_output=True, text=True)
+
+    assert "FAILED redis: Redis does not answer" in done.stdout
+    assert "The broker does not answer" in done.stdout
+    assert "ok     disk" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("CommandError: Not well: redis, workers")

@@ -59,6 +59,8 @@ def _made(check: Callable[[Projects], Told], projects: Projects) -> Told:
         return check(projects)
     except Error as error:
         return False, f"PostgreSQL does not answer: {str(error).strip()}", []
+    except RedisError as error:
+        return False, f"Redis does not answer: {error}", []
 
 
 _OLDEST_POSTGRESQL = 16  # it tells whether a text is a number without failing
