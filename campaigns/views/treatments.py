@@ -123,7 +123,8 @@ def review_lines(campaign: Campaign) -> list[ReviewLine]:
         content = content_of({"Message": message, "Pabal": document.get("Pabal", {})})
         sentence = refusal = ""
         try:
-            sentence = wording.sentence(_plan(campaign, document))
+            if document.get("Schedule", {}).get("StartTime"):  # the list of what is missing says it otherwise
+                sentence = wording.sentence(_plan(campaign, document))
         except schedule.ScheduleRefused as error:
             refusal = error.message
         called = channels.custom_of(document).uri if channels.is_custom(document) else ""

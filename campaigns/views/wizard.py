@@ -228,9 +228,11 @@ def preview(request: HttpRequest, project_id: str, campaign_id: str) -> HttpResp
     rendered: Rendered | None = None
     try:
         content = reviewing.content(campaign)
-        program = compile_content(content, allow_unescaped=access.project.allows_raw_values)
-        rendered = render_message(program, document=member.document if member else {})
-        context["inbox"] = inspection.inbox(rendered=rendered, sender=content.from_name or content.from_address)
+        context["is_unwritten"] = not (content.subject or content.html or content.text)
+        if not context["is_unwritten"]:
+            program = compile_content(content, allow_unescaped=access.project.allows_raw_values)
+            rendered = render_message(program, document=member.document if member else {})
+            context["inbox"] = inspection.inbox(rendered=rendered, sender=content.from_name or content.from_address)
     except (TemplateError, template_use.TemplateGone) as error:
         context["refusal"] = error.message
     context |= {"rendered": rendered, "access": access, "treatment": treatment_pages.asked(request)}

@@ -156,6 +156,8 @@ def read_json(lines: Iterable[str], *, first_line: int) -> Iterator[Item | Refus
 def _document_row(number: int, raw: str) -> Item:
     try:
         document = json.loads(raw)
+    except json.JSONDecodeError as fault:
+        raise ItemRefused("json_syntax", place=fault.colno) from None
     except (ValueError, RecursionError) as fault:
         raise ItemRefused("json", reason=str(fault)[:200]) from None
     if not isinstance(document, dict):

@@ -14,6 +14,7 @@ SENTENCES: dict[str, Any] = {
     "line_break": _("A value holds a line break. Pinpoint's format does not allow it."),
     "nul": _("The line holds a NUL character."),
     "too_big": _("The line is larger than 15 KB, the limit of one endpoint."),
+    "json_syntax": _("The line is not JSON: see its character %(place)s."),
     "json": _("The line is not a JSON object: %(reason)s."),
     "json_member": _("“%(member)s” is not a member of an endpoint. Did you mean “%(nearest)s”?"),
     "json_member_alone": _("“%(member)s” is not a member of an endpoint."),

@@ -72,6 +72,7 @@ class CheckConnectionForm(StyledForm):
         super().__init__(*args, **kwargs)
         found = Connection.objects.filter(project=project).select_related("project").order_by("name")
         self.fields["connection"].queryset = found  # type: ignore[attr-defined]
+        self.fields["connection"].empty_label = None  # type: ignore[attr-defined]
 
 
 class ImportForm(StyledForm):

@@ -205,3 +205,16 @@ def test_the_page_shows_treatments_side_by_side_and_a_winner_is_chosen_there(
     draft.refresh_from_db()
     assert draft.state == CampaignState.EXECUTING
     assert occurrences.waits(campaign_id=draft.pk) is False
+
+
+def test_a_test_without_messages_and_times_says_once_what_is_missing(client: Client, project: Project) -> None:
+    client.post(reverse("campaigns:create-campaign", args=[project.public_id]), {"name": "실험", "description": "", "varies": "MESSAGE"})
+    campaign = Campaign.objects.get()
+
+    preview = client.get(url("preview-campaign", campaign, treatment=1)).content.decode()
+    reviewed = client.get(url("edit-campaign", campaign, "review")).content.decode()
+
+    assert "Nothing is written yet." in preview
+    assert "<iframe" not in preview
+    assert "is not a time" not in reviewed
+    assert reviewed.count("Choose when it is sent.") == 1

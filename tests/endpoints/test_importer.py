@@ -146,7 +146,7 @@ def test_json_lines_are_taken_and_faults_named(data: Path) -> None:
     )
 
     assert (result.processed, len(result.members)) == (200, 200)
-    assert [(line.line, line.code) for line in bad.refused] == [(1, "json_member"), (2, "json"), (3, "metric")]
+    assert [(line.line, line.code) for line in bad.refused] == [(1, "json_member"), (2, "json_syntax"), (3, "metric")]
 
 
 def test_the_same_file_twice_makes_no_twins_and_changes_nothing(data: Path) -> None:

@@ -264,3 +264,4 @@ def test_the_connections_page_checks_a_connection_and_says_what_to_do(project: P
     assert "3 files" in good.content.decode()
     assert "does not exist" in bad.content.decode()
     assert project.public_id in good.content.decode()
+    assert "---------" not in good.content.decode()  # the first connection is chosen
