@@ -208,7 +208,9 @@ def test_the_page_shows_treatments_side_by_side_and_a_winner_is_chosen_there(
 
 
 def test_a_test_without_messages_and_times_says_once_what_is_missing(client: Client, project: Project) -> None:
-    client.post(reverse("campaigns:create-campaign", args=[project.public_id]), {"name": "실험", "description": "", "varies": "MESSAGE"})
+    client.post(
+        reverse("campaigns:create-campaign", args=[project.public_id]), {"name": "실험", "description": "", "varies": "MESSAGE"}
+    )
     campaign = Campaign.objects.get()
 
     preview = client.get(url("preview-campaign", campaign, treatment=1)).content.decode()
