@@ -13,18 +13,20 @@ from django.http import HttpRequest, HttpResponse
 from analytics.models import Counter
 from core import clock
 from projects.access import project_or_404
+from projects.models import Project
 
 HEADER = "X-Pabal-Mark"
 _LATE = datetime.timedelta(hours=2)  # events of longer ago make a page new at the next full hour
 
 
 def live(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """For a view of a project's events: 204 to a page that looks again and has missed nothing. Two queries."""
+    """For a view of a project's events: 204 to a page that looks again and has missed nothing."""
 
     @functools.wraps(view)
     def looked_at(request: HttpRequest, project_id: str, **kwargs: Any) -> HttpResponse:
-        mark = mark_of(project_id=project_or_404(request, project_id).project.pk, now=clock.now())
+        mark = mark_of(project_id=project_id, now=clock.now())
         if request.headers.get(HEADER) == mark:
+            project_or_404(request, project_id)
             return HttpResponse(status=204)
         request.live_mark = mark  # type: ignore[attr-defined]  # before the numbers are read: what comes meanwhile is seen next time
         return view(request, project_id, **kwargs)
@@ -32,8 +34,9 @@ def live(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return looked_at
 
 
-def mark_of(*, project_id: int, now: datetime.datetime) -> str:
-    """Another one after each event of the project that happened lately, and in each hour."""
+def mark_of(*, project_id: str, now: datetime.datetime) -> str:
+    """Another one after each event of the project (by its public id) that happened lately, and in each hour. One query."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    total = Counter.objects.filter(project_id=project_id, hour__gte=hour - _LATE).aggregate(sum=Sum("total"))["sum"] or 0
+    mine = Project.objects.filter(public_id=project_id).values("pk")
+    total = Counter.objects.filter(project_id__in=mine, hour__gte=hour - _LATE).aggregate(sum=Sum("total"))["sum"] or 0
     return f"{hour:%Y%m%d%H}-{total}"

@@ -152,7 +152,7 @@ def test_the_page_asks_a_fixed_number_of_queries(shop: Project, django_assert_nu
     client, address = logged_in(shop.created_by), reverse("console:compare-campaigns", args=[shop.public_id])
     client.get(address)
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(address, {"c": [one.public_id for one in some[:2]]})
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(address, {"c": [one.public_id for one in some]})

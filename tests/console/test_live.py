@@ -57,7 +57,7 @@ def test_a_first_page_is_live_once_something_was_sent() -> None:
 
 
 def test_a_strangers_look_says_nothing(project: Project) -> None:
-    mark = mark_of(project_id=project.pk, now=clock.now())
+    mark = mark_of(project_id=project.public_id, now=clock.now())
 
     assert look(logged_in(make_user()), project, "show-usage", mark).status_code == 404
     assert look(Client(), project, "show-usage", mark).status_code == 302
@@ -65,9 +65,9 @@ def test_a_strangers_look_says_nothing(project: Project) -> None:
 
 def test_the_mark_is_of_the_project_and_of_the_hour(project: Project) -> None:
     now = clock.now()
-    mark = mark_of(project_id=project.pk, now=now)
+    mark = mark_of(project_id=project.public_id, now=now)
     happen(make_project(), EventKind.SESSION_START, [1])
 
-    assert mark_of(project_id=project.pk, now=now) == mark
-    assert mark_of(project_id=project.pk, now=now + datetime.timedelta(hours=1)) != mark
+    assert mark_of(project_id=project.public_id, now=now) == mark
+    assert mark_of(project_id=project.public_id, now=now + datetime.timedelta(hours=1)) != mark
     assert not Event.objects.filter(project_id=project.pk).exists()
