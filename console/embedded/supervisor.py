@@ -119,7 +119,7 @@ class Supervisor:
         given = {name: os.environ[name] for name in ("REDIS_URL", "S3_ENDPOINT_URL") if os.environ.get(name)}
         servers.tell_commands(self._folder, self._environment | given)
         self._manage("migrate", "--no-input", "--verbosity", "0")
-        self._manage("demo", "--email", DEMO_EMAIL, "--password", kept["DEMO_PASSWORD"])
+        self._manage("demo", f"--email={DEMO_EMAIL}", f"--password={kept['DEMO_PASSWORD']}")  # it may begin with "-"
         self._add("mailbox", [sys.executable, "manage.py", "run_mailbox"])
         self._add("web", servers.web(port))
         self._wait_for_the_first_page(address)  # before the workers, so that they don't take the processor from it
