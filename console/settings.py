@@ -294,6 +294,7 @@ CELERY_BEAT_SCHEDULE = {
     "messaging.drain_notices": {"task": "messaging.drain_notices", "schedule": 2.0, "options": {"expires": 5}},
     "messaging.tick_mailboxes": {"task": "messaging.tick_mailboxes", "schedule": 10.0, "options": {"expires": 10}},
     "messaging.tick_domains": {"task": "messaging.tick_domains", "schedule": 60.0, "options": {"expires": 50}},
+    "api.tick_calls": {"task": "api.tick_calls", "schedule": 900.0, "options": {"expires": 600}},
     "console.tick_reports": {"task": "console.tick_reports", "schedule": 60.0, "options": {"expires": 50}},
     "console.tick_dashboards": {"task": "console.tick_dashboards", "schedule": 5.0, "options": {"expires": 5}},
     "console.tick_answers": {"task": "console.tick_answers", "schedule": 900.0, "options": {"expires": 600}},

@@ -12,20 +12,24 @@ import hashlib
 from collections.abc import Callable
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from api.models import AccessKey, IdempotentCall
 from api.protocol.errors import ApiError, BadRequest, Conflict
 from core.errors import Refusal
+from endpoints.ports import Erased, ErasedPerson
 
 KEPT = datetime.timedelta(hours=24)
+_AT_ONCE = 200  # answers that are looked through in one step of an erasure
 LIMIT = 255  # characters of a key
+SOME = 100
 _CLAIM = """
     INSERT INTO api_idempotentcall (access_key_id, key, fingerprint, created_at) VALUES (%s, %s, %s, %s)
     ON CONFLICT (access_key_id, key) DO NOTHING RETURNING id
 """
-_FORGET = """
+_FORGET = f"""
     DELETE FROM api_idempotentcall WHERE id IN (
-        SELECT id FROM api_idempotentcall WHERE created_at < %s ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+        SELECT id FROM api_idempotentcall WHERE created_at < %s ORDER BY created_at LIMIT {SOME} FOR UPDATE SKIP LOCKED)
 """
 Answer = tuple[int, bytes]
 
@@ -41,8 +45,7 @@ def once(
     """The answer, and whether it is an earlier one. Raises ``BadRequest``, ``Conflict`` and what ``carry_out`` raises."""
     if not 1 <= len(key) <= LIMIT or not key.isprintable():
         raise BadRequest(f"Idempotency-Key: it must have 1 to {LIMIT} printable characters.")
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET, [now - KEPT])
+    forget(now=now)
     found = _sent(access_key, key, print_, now, carry_out) if sends else _done(access_key, key, print_, now, carry_out)
     if found is not None:
         return found, False
@@ -51,11 +54,29 @@ def once(
         raise Conflict("A call with this Idempotency-Key failed a moment ago. Call again.")
     if earlier.fingerprint != print_:
         raise BadRequest("Idempotency-Key: it was used for another request. Choose a new key for a new request.")
+    if earlier.status is not None and earlier.body is None:
+        raise Conflict("This call was carried out. Its answer named a person who has been erased since, and is no longer kept.")
     if earlier.status is None or earlier.body is None:
         raise Conflict(
             "A call with this Idempotency-Key is being carried out, or broke off: look whether it was, before you use a new key."
         )
     return (earlier.status, bytes(earlier.body)), True
+
+
+def forget(*, now: datetime.datetime) -> int:
+    """Delete up to ``SOME`` of the calls that are older than a day; returns how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, [now - KEPT])
+        return int(cursor.rowcount)
+
+
+def erase_answers(person: ErasedPerson, after: int) -> Erased:
+    """The answers that name the person. The keys stay: a call that is made again must not be carried out again."""
+    reaching = Q(access_key__project_id=person.project_id) | Q(access_key__project_id=None)
+    page = list(IdempotentCall.objects.filter(reaching, pk__gt=after, body__isnull=False).order_by("pk")[:_AT_ONCE])
+    naming = [call.pk for call in page if person.is_named_in(bytes(call.body or b"").decode("utf-8", "replace"))]
+    rows = IdempotentCall.objects.filter(pk__in=naming).update(body=None)
+    return Erased(rows=rows, after=page[-1].pk if len(page) == _AT_ONCE else None)
 
 
 def _claim(access_key: AccessKey, key: str, print_: str, now: datetime.datetime) -> int | None:

@@ -10,11 +10,15 @@ import pytest
 from django.conf import settings as django_settings
 
 from api import reference
+from api.identity import idempotency
 from api.models import IdempotentCall
 from api.operations import TABLE
 from api.operations.contract import Served
 from api.protocol.model import model
 from api.services.access_keys import NewKey
+from api.tasks import tick_calls
+from core import clock
+from endpoints.ports import ErasedPerson
 from projects.models import Project
 from tests.api.server import Clients, Server, call, send, signed
 from tests.factories.projects import make_project
@@ -115,6 +119,35 @@ def test_a_call_with_an_idempotency_key_is_carried_out_once(server: Server, acco
     assert other.status == 400
     assert Project.objects.count() == 1
     assert IdempotentCall.objects.count() == 1
+
+
+def test_answers_are_kept_for_a_day(server: Server, account_key: NewKey) -> None:
+    for name in ("one", "two"):
+        call(server.url, account_key, "POST", "/v1/apps", b'{"Name": "x"}', {"Idempotency-Key": name})
+    IdempotentCall.objects.filter(key="one").update(created_at=clock.now() - idempotency.KEPT)
+
+    tick_calls()
+
+    assert [one.key for one in IdempotentCall.objects.all()] == ["two"]
+
+
+def test_an_answer_that_names_an_erased_person_goes_and_its_call_is_not_carried_out_again(
+    server: Server, account_key: NewKey
+) -> None:
+    project = make_project()
+    bodies = {name: json.dumps({"Name": name}).encode() for name in ("kim@example.com", "park@example.com")}
+    for name, body in bodies.items():
+        call(server.url, account_key, "POST", "/v1/apps", body, {"Idempotency-Key": name})
+    person = ErasedPerson(
+        project_id=project.pk, endpoint_ids=(), user_pk=None, addresses=("kim@example.com",), names=(), asked_at=clock.now()
+    )
+
+    assert idempotency.erase_answers(person, 0).rows == 1
+    kim, park = (call(server.url, account_key, "POST", "/v1/apps", body, {"Idempotency-Key": name}) for name, body in bodies.items())
+
+    assert (kim.status, park.status) == (409, 201)
+    assert b"erased" in kim.body
+    assert Project.objects.filter(name__in=bodies).count() == 2
 
 
 def test_a_refused_call_takes_no_idempotency_key(server: Server, account_key: NewKey) -> None:
