@@ -143,7 +143,9 @@ def test_an_answer_that_names_an_erased_person_goes_and_its_call_is_not_carried_
     )
 
     assert idempotency.erase_answers(person, 0).rows == 1
-    kim, park = (call(server.url, account_key, "POST", "/v1/apps", body, {"Idempotency-Key": name}) for name, body in bodies.items())
+    kim, park = (
+        call(server.url, account_key, "POST", "/v1/apps", body, {"Idempotency-Key": name}) for name, body in bodies.items()
+    )
 
     assert (kim.status, park.status) == (409, 201)
     assert b"erased" in kim.body
