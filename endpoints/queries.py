@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -156,5 +157,6 @@ def _json(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) else value
 
 
+@functools.lru_cache(maxsize=1_024)  # those of an import have one
 def _instant(value: datetime.datetime) -> str:
     return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds")[:23] + "Z"

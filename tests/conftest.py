@@ -77,12 +77,27 @@ def _language_of_the_installation(settings: Any) -> None:
     translation.activate(settings.LANGUAGE_CODE)
 
 
+def _is_committed(request: pytest.FixtureRequest) -> bool:
+    """Whether what the test writes is seen by other connections: it is in no transaction of the test's own."""
+    marker = request.node.get_closest_marker("django_db")
+    is_marked = bool(marker and marker.kwargs.get("transaction"))
+    return is_marked or bool({"live_server", "transactional_db"} & set(request.fixturenames))
+
+
+@pytest.fixture(autouse=True)
+def _no_beat_within_the_tests_transaction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat renews over a connection of its own, which does not see the lease: it would call it lost after a second."""
+    if not _is_committed(request):
+        from segments import heartbeat
+
+        monkeypatch.setattr(heartbeat, "_SECONDS", 3600.0)
+
+
 @pytest.fixture(autouse=True)
 def _empty_event_table(request: pytest.FixtureRequest) -> Iterator[None]:
     """Django's flush knows managed tables only."""
     yield
-    marker = request.node.get_closest_marker("django_db")
-    if marker and (marker.kwargs.get("transaction") or "live_server" in request.fixturenames):
+    if request.node.get_closest_marker("django_db") and _is_committed(request):
         from django.db import connection
 
         request.getfixturevalue("django_db_blocker").unblock()

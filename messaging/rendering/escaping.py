@@ -38,4 +38,6 @@ def is_safe_address(address: str) -> bool:
 
 
 def quoted(value: str, safe: str) -> str:
+    if value.isascii() and value.isalnum():  # as most values are
+        return value
     return urllib.parse.quote(value, safe=safe, errors="replace")

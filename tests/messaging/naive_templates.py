@@ -92,7 +92,10 @@ class Interpreter:
             if node[0] == "text":
                 out += node[1]
             elif node[0] == "put":
-                out += self.escape(shown(self.value(node[1], this, index)))
+                written = shown(self.value(node[1], this, index))
+                if not written and node[1][0] == "value":  # a list whose first value is empty
+                    written = self.defaults.get(node[1][1], "")
+                out += self.escape(written)
             elif node[0] == "each":
                 value = self.value(node[1], this, index)
                 items = value if isinstance(value, list) else [value]

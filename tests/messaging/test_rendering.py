@@ -59,6 +59,25 @@ def test_a_missing_value_takes_its_default_in_every_part() -> None:
     assert rendered.html.endswith("고객 &amp; 님")
 
 
+def test_a_name_that_is_written_again_and_again_is_looked_up_once_for_each_way_of_writing_it() -> None:
+    class Counted(dict[str, Any]):
+        asked = 0
+
+        def __getitem__(self, name: str) -> Any:
+            self.asked += name == "Attributes"
+            return super().__getitem__(name)
+
+    document = Counted(DOCUMENT)
+    source = "<p title='{{Attributes.code}}'>{{Attributes.code}}, {{Attributes.code}} {{Attributes.code.[1]}}</p><b>{{Attributes.code}}</b>"
+    program = compile_content(content(html=source, text="{{Attributes.code}} {{Attributes.code}}"))
+
+    rendered = render(program, document=document)
+
+    assert rendered.html.endswith("<p title='가&amp;b'>가&amp;b, 가&amp;b </p><b>가&amp;b</b>")
+    assert rendered.text == "가&b 가&b"
+    assert document.asked == 3, "in HTML, another value of the list, in the text"
+
+
 @pytest.mark.parametrize(
     ("source", "line", "column", "says"),
     [

@@ -31,6 +31,7 @@ class Evaluation:
         self.longest = longest
         self.has_this = False
         self.has_index = False
+        self._lookups: dict[tuple[object, ...], GetText] = {}
 
     def value(self, expression: Expression) -> Get:
         """As it lies in the document, a list whole."""
@@ -128,7 +129,16 @@ class Evaluation:
         return lookup
 
     def _text_lookup(self, variable: Variable, escape: Callable[[str], str] = str) -> GetText:
-        """The way that most of a message goes: a name within its group, a list with its one value."""
+        """The way that most of a message goes: a name within its group, a list with its one value.
+
+        The same function for the same variable: who puts several pieces together calls it once.
+        """
+        key = (variable.path, variable.index, escape)
+        if key not in self._lookups:
+            self._lookups[key] = self._made_text_lookup(variable, escape)
+        return self._lookups[key]
+
+    def _made_text_lookup(self, variable: Variable, escape: Callable[[str], str]) -> GetText:
         if variable.name == UNSUBSCRIBE:
             return lambda recipient: escape(recipient.unsubscribe or "#")
         index, longest = variable.index or 0, self.longest

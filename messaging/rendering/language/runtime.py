@@ -47,17 +47,19 @@ Piece = str | GetText
 def joined(pieces: Sequence[Piece]) -> GetText:
     """One function for all of them: what is the same for everybody lies ready in its place."""
     fixed = [piece if isinstance(piece, str) else "" for piece in pieces]
-    calls = [(number, piece) for number, piece in enumerate(pieces) if not isinstance(piece, str)]
+    calls = _calls(pieces)
     if not calls:
         whole = "".join(fixed)
         return lambda recipient: whole
     if len(pieces) == 1:
-        return calls[0][1]
+        return calls[0][0]
 
     def join(recipient: Recipient) -> str:
         out = fixed.copy()
-        for number, call in calls:
-            out[number] = call(recipient)
+        for call, number, others in calls:
+            out[number] = written = call(recipient)
+            for other in others:
+                out[other] = written
         return "".join(out)
 
     return join
@@ -66,15 +68,26 @@ def joined(pieces: Sequence[Piece]) -> GetText:
 def encoded(pieces: Sequence[Piece]) -> Callable[[Recipient], bytes]:
     """The same in UTF-8: what is the same for everybody has been encoded once."""
     fixed = [piece.encode("utf-8", "replace") if isinstance(piece, str) else b"" for piece in pieces]
-    calls = [(number, piece) for number, piece in enumerate(pieces) if not isinstance(piece, str)]
+    calls = _calls(pieces)
 
     def join(recipient: Recipient) -> bytes:
         out = fixed.copy()
-        for number, call in calls:
-            out[number] = call(recipient).encode("utf-8", "replace")
+        for call, number, others in calls:
+            out[number] = written = call(recipient).encode("utf-8", "replace")
+            for other in others:
+                out[other] = written
         return b"".join(out)
 
     return join
+
+
+def _calls(pieces: Sequence[Piece]) -> list[tuple[GetText, int, list[int]]]:
+    """The functions among the pieces: each with its first place, and its others. A name that is written often is looked up once."""
+    places: dict[GetText, list[int]] = {}
+    for number, piece in enumerate(pieces):
+        if not isinstance(piece, str):
+            places.setdefault(piece, []).append(number)
+    return [(call, first, others) for call, (first, *others) in places.items()]
 
 
 def merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
