@@ -15,9 +15,13 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        from analytics import audited
+        from analytics import audited, reach_sets, signing_keys
+        from analytics.services import mail_domains
+        from core.remembering import forgotten_by
         from projects import ports
 
         ports.audit_sentences.register("analytics", lambda: audited.SENTENCES)
         ports.audit_things.register("analytics", audited.things)
+        for forget in (reach_sets.forget, signing_keys.forget, mail_domains.forget):
+            forgotten_by(forget)
         post_migrate.connect(_make_partitions, sender=self)  # a fresh installation has its months before its first event

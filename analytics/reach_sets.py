@@ -103,7 +103,7 @@ def _keep(key: Hashable, stamp: tuple[int, int], members: Audience) -> None:
 
 
 def forget() -> None:
-    """For tests: rows of another database may look the same."""
+    """Rows of another database may look the same."""
     global _bytes
     with _lock:
         _kept.clear()

@@ -28,10 +28,14 @@ class EndpointsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics import ports as analytics_ports
+        from core.remembering import forgotten_by
         from endpoints import audited, ports
+        from endpoints.facets import changes, reading
         from endpoints.services import erasers
         from projects import ports as project_ports
 
+        forgotten_by(changes.forget)
+        forgotten_by(reading.forget)
         ports.register_eraser("analytics.Event", erasers.erase_events)
         ports.register_eraser("analytics.Reach", erasers.erase_reach)
         ports.register_eraser("endpoints.FacetChunk", erasers.erase_values)

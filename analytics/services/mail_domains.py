@@ -34,6 +34,11 @@ def names_of(*, project_id: int, numbers: Iterable[int]) -> dict[int, str]:
     return dict(rows.values_list("pk", "name"))
 
 
+def forget() -> None:
+    """Read a project's domains anew at the next use."""
+    _known.clear()
+
+
 def _learn(project_id: int, wanted: set[str]) -> dict[str, int]:
     """All of the project's, after the new ones were given a number as far as there is room."""
     held = _read(project_id)

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from campaigns import lifecycle, queries
 from campaigns.models import Campaign, CampaignState
+from endpoints.facets import folding
 from projects import place
 from projects.models import User
 from projects.services import audit, installation
@@ -48,6 +49,7 @@ def hold_everything(*, since: datetime.datetime, actor: User | None, now: dateti
         Campaign.objects.filter(pk__in=[campaign.pk for campaign in held]).update(restored_from=since)
         installation.note_restored(since=since, actor=actor, now=now)
         _leap()
+        folding.leap()
     return len(held)
 
 

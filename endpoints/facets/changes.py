@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from psycopg2.extras import execute_values
 from pyroaring import BitMap64
 
@@ -19,14 +19,15 @@ _MAKE = """
     INSERT INTO endpoints_facetsubject (project_id, kind, name, state, fold, floor) VALUES %s
     ON CONFLICT (project_id, kind, name) DO NOTHING
 """
-# The state is read by the statement that writes: a subject that has been given up takes no more rows.
+# The state is read by the statement that writes: a subject that has been given up takes no more rows. One without a row, although this
+# process knew it, is an error (subject_id is never NULL): what is not in the index is missing from every count.
 _RECORD = """
     INSERT INTO endpoints_facetdelta (subject_id, value, added, removed)
     SELECT s.id, given.value, given.added, given.removed
       FROM unnest(%s::int[], %s::text[], %s::bytea[], %s::bytea[]) WITH ORDINALITY AS given (subject, value, added, removed, place)
       JOIN unnest(%s::text[], %s::text[]) WITH ORDINALITY AS named (kind, name, subject) USING (subject)
-      JOIN endpoints_facetsubject s ON (s.project_id, s.kind, s.name) = (%s, named.kind, named.name)
-     WHERE s.state <> 'TOO_MANY'
+      LEFT JOIN endpoints_facetsubject s ON (s.project_id, s.kind, s.name) = (%s, named.kind, named.name)
+     WHERE s.state IS DISTINCT FROM 'TOO_MANY'
      ORDER BY given.place
 """
 _GIVE_UP = """
@@ -66,7 +67,11 @@ class Changes:
         """
         together = together or Together()
         self._record(project_id, together)
-        together.send()
+        try:
+            together.send()
+        except IntegrityError:
+            forget()  # the next attempt makes the rows of its subjects
+            raise
 
     def _record(self, project_id: int, together: Together) -> None:
         subjects = sorted({*self._added, *self._removed, *self._too_many}, key=lambda one: (one.kind, one.name))
@@ -150,5 +155,5 @@ def _give_up(project_id: int, subject: Subject) -> None:
 
 
 def forget() -> None:
-    """For tests, whose databases lose committed rows."""
+    """Which subjects have a row: those of another database may lack it."""
     _known.clear()

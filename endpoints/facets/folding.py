@@ -16,6 +16,7 @@ from endpoints.facets import store
 from endpoints.facets.deltas import Delta
 from endpoints.facets.reading import FOLD_LOCK
 
+_LEAP = 1_000_000_000  # more folds than there are between a backup and its restore
 MANY = 2_000  # deltas of a subject that are worth a fold at once
 OLD = datetime.timedelta(seconds=10)  # or the age of the first: readers go through all of them each time
 _AT_ONCE = 20_000  # deltas of one transaction
@@ -125,6 +126,12 @@ def forget_values(*, project_id: int, after: int) -> tuple[int, int | None]:
         if gone:
             cursor.execute("UPDATE endpoints_facetsubject SET fold = fold + 1, floor = fold + 1 WHERE id = %s", [row[0]])
     return gone, row[0]
+
+
+def leap() -> None:
+    """What any process keeps of any subject is worth nothing: the database is a restored one, in which folds are counted again."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE endpoints_facetsubject SET fold = fold + %(leap)s, floor = fold + %(leap)s", {"leap": _LEAP})
 
 
 def _has_deltas(subject_id: int) -> bool:

@@ -272,5 +272,5 @@ def read(*, project_id: int, subjects: Collection[Subject]) -> Snapshot:
 
 
 def forget() -> None:
-    """For tests and benchmarks: what the process keeps is gone."""
+    """What the process keeps is gone: it is of another database, or a benchmark begins."""
     _bases.forget()

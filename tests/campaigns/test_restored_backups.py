@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from campaigns.sending import worker
 from campaigns.services import launch, occurrences, restored, restoring
 from console.backup import making
 from console.backup.restoring import restore
-from console.embedded.postgres import binaries
 from core.errors import Refusal
 from endpoints.models import Endpoint
 from messaging.delivery import Server, SmtpTransport
@@ -27,17 +25,10 @@ from tests.campaigns.test_sending import NOW, Clock, RecordingTransport, launche
 from tests.factories.endpoints import make_endpoint
 from tests.factories.projects import make_project
 from tests.messaging.smtp_server import ScriptedServer
+from tests.other_database import empty_database
 from tests.waiting import wait_until
 
 RECIPIENTS = 1_500
-
-
-def postgres(program: str, *arguments: str) -> None:
-    """One of PostgreSQL's own programs, on the test's server."""
-    given = connection.get_connection_params()
-    command = [str(binaries() / program), "-h", given["host"], "-U", given["user"], *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env={"PGPORT": str(given.get("port") or 5432)})
-    assert done.returncode == 0, done.stderr
 
 
 def back_up(to: Path) -> None:
@@ -48,18 +39,9 @@ def back_up(to: Path) -> None:
 @contextmanager
 def restored_from(backup: Path) -> Iterator[None]:
     """An empty database that the backup was restored into, as docs/operating.md says; everything in here is done there."""
-    lost = connection.settings_dict["NAME"]
-    found = f"{lost}_restored"
-    postgres("createdb", "-T", "template0", found)
-    try:
-        connection.close()
-        connection.settings_dict["NAME"] = found
+    with empty_database():
         assert restore(backup=making.backups(backup)[-1]).waiting == 0
         yield
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = lost
-        postgres("dropdb", "--force", found)
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +25,8 @@ from console.backup import making, manifest, programs
 from console.backup.errors import BackupRefused
 from endpoints.models import Endpoint
 from projects.services import installation
-from tests.campaigns.test_restored_backups import postgres
 from tests.campaigns.test_sending import NOW, Clock, RecordingTransport, launched, outcomes, send
+from tests.other_database import empty_database
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,21 +52,6 @@ def beside(settings: Any, tmp_path: Path) -> Path:
         (settings.VAR_DIR / path).parent.mkdir(parents=True, exist_ok=True)
         (settings.VAR_DIR / path).write_text(text)
     return tmp_path / "var"
-
-
-@contextmanager
-def empty_database() -> Iterator[str]:
-    lost = connection.settings_dict["NAME"]
-    made = f"{lost}_restored"
-    postgres("createdb", "-T", "template0", made)
-    try:
-        connection.close()
-        connection.settings_dict["NAME"] = made
-        yield made
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = lost
-        postgres("dropdb", "--force", made)
 
 
 def said(*command: Any) -> str:

@@ -15,9 +15,9 @@ from campaigns.services import occurrences
 from console.health import invariants
 from console.models import Invariant
 from messaging.delivery import Delivery, OutgoingMessage
-from tests.campaigns.test_restored_backups import postgres
 from tests.campaigns.test_sending import Clock, RecordingTransport, launched, outcomes, send
 from tests.factories.campaigns import make_campaign
+from tests.other_database import copied_database
 
 PEOPLE = 1_500
 # The first tables of each app; those of endpoints before the index of values, which the upgrade makes.
@@ -49,17 +49,8 @@ class DyingTransport(RecordingTransport):
 @pytest.fixture
 def own_database() -> Iterator[None]:
     """A copy of the test's empty database, to be changed at will."""
-    kept = connection.settings_dict["NAME"]
-    made = f"{kept}_upgraded"
-    connection.close()
-    postgres("createdb", "-T", kept, made)
-    connection.settings_dict["NAME"] = made
-    try:
+    with copied_database():
         yield
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = kept
-        postgres("dropdb", "--force", made)
 
 
 def columns(table: str) -> set[str]:
