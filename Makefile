@@ -11,7 +11,7 @@ soak: ## the long forms of the tests
 	@exec $(BOOTSTRAP) soak $(T)
 check: ## format, lint, types, floors, migrations, translations
 	@exec $(BOOTSTRAP) check
-bench: ## the benchmarks (BENCH=imports,segments,sending,events,web,pages,rendering BENCH_ROWS=100000 BENCH_EVENTS=5000000)
+bench: ## the benchmarks (BENCH=imports,segments,sending,events,api,web,pages,rendering BENCH_ROWS=100000 BENCH_EVENTS=5000000)
 	@exec $(BOOTSTRAP) bench
 access-key: ## an access key of the account as JSON, for a running `make run`
 	@exec $(BOOTSTRAP) access-key

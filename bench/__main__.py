@@ -1,4 +1,4 @@
-"""``make bench``: BENCH=imports,segments,sending,events,web,pages,rendering chooses, BENCH_ROWS says how many endpoints (100,000).
+"""``make bench``: BENCH=imports,segments,sending,events,api,web,pages,rendering chooses, BENCH_ROWS says how many endpoints (100,000).
 
 ``events`` is all of ``hits``, ``numbers``, ``lake`` and ``stream``, each of which can be chosen by itself.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 
 _LAKE = 500  # events of an endpoint, in the lake
 _OF_EVENTS = ("hits", "numbers", "lake", "stream")
-_NEED_NO_ROWS = {"rendering", "web", *_OF_EVENTS}
-AREAS = ("rendering", "events", *_OF_EVENTS, "web", "imports", "segments", "sending", "pages")
+_NEED_NO_ROWS = {"rendering", "api", "web", *_OF_EVENTS}
+AREAS = ("rendering", "events", *_OF_EVENTS, "api", "web", "imports", "segments", "sending", "pages")
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def _conditions(rows: int) -> None:
 
 
 def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    from bench import crowd, events, imports, lake, makeup, pages, rendering, segments, sending, stream, web_pages
+    from bench import api, crowd, events, imports, lake, makeup, pages, rendering, segments, sending, stream, web_pages
     from bench.sample import members_csv
     from core import clock
     from projects.models import User
@@ -71,7 +71,7 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
     owner = User.objects.create_user("bench@example.com", None)
     made = [
         create_project(actor=owner, name=name, description="", time_zone="Asia/Seoul", now=clock.now())
-        for name in ("bench", "events", "makeup")
+        for name in ("bench", "events", "makeup", "api")
     ]
     if "hits" in wanted:
         events.measure_hits(report=report)
@@ -82,6 +82,8 @@ def _measure(report, wanted: list[str], rows: int, folder: Path) -> None:  # typ
     if "numbers" in wanted:
         events.measure_numbers(report=report, project=made[1])
         makeup.measure(report=report, project=made[2])
+    if "api" in wanted:
+        api.measure(report=report, project=made[3])
     if "web" in wanted:
         web_pages.measure(report=report, project=made[1])
     if set(wanted) <= {"events"} | _NEED_NO_ROWS:
