@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
-from api.identity import idempotency, keys, rates, replays
+from api.identity import held, idempotency, keys, rates, replays
 from api.identity.sigv4 import SignedRequest
 from api.models import AccessKey
 from api.operations import TABLE
@@ -175,7 +175,7 @@ def _project(key: AccessKey, params: Mapping[str, Any]) -> Project | None:
         if key.project.public_id != public_id:
             raise Forbidden("This access key is of another project.")
         return key.project
-    found = Project.objects.filter(public_id=public_id, deleted_at=None).first()
+    found = held.project(public_id)
     if found is None:
         raise NotFound("Application not found")
     return found

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 
 from cryptography.fernet import InvalidToken
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q
 
-from api.identity import sigv4
+from api.identity import held, sigv4
 from api.models import AccessKey
 from api.protocol.errors import Forbidden
 from core import secretbox
-from projects.models import Member, Role
+from projects.models import Role
 
+_ID = re.compile(r"[A-Z0-9]{1,20}\Z")
 _NOTED = datetime.timedelta(minutes=1)  # a key's last use is written once in a minute
 
 
 def authenticate(request: sigv4.SignedRequest, *, now: datetime.datetime) -> tuple[AccessKey, Role]:
     """The key that signed the request, and what its maker is where it is used. Raises ``Forbidden``.
 
-    A key does nothing that its maker may not do now. It is refused from its revocation on, as from the day when its maker leaves:
-    nothing is cached.
+    A key does nothing that its maker may not do now. It is refused from its revocation on, as from the day when its maker leaves.
     """
     claim = sigv4.read_claim(request)
-    key = _with_role().filter(access_key_id=claim.access_key_id[:20]).first()
-    if key is None or key.access_key_id != claim.access_key_id:
+    key = held.access_key(claim.access_key_id) if _ID.match(claim.access_key_id) else None
+    if key is None:
         raise Forbidden("The access key ID you provided does not exist in this installation.")
     sigv4.verify(request, claim, secret=_secret(key), now=now)
     if key.revoked_at is not None:
@@ -35,11 +36,6 @@ def authenticate(request: sigv4.SignedRequest, *, now: datetime.datetime) -> tup
     role = _role(key)
     _note_use(key, now)
     return key, role
-
-
-def _with_role() -> QuerySet[AccessKey]:
-    memberships = Member.objects.filter(project=OuterRef("project"), user=OuterRef("created_by"))
-    return AccessKey.objects.select_related("project", "created_by").annotate(role=Subquery(memberships.values("role")[:1]))
 
 
 def _role(key: AccessKey) -> Role:

@@ -1,0 +1,78 @@
+"""What a call costs the database and Redis: a pinned number of statements, whatever the key and however long the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from api.identity import rates
+from api.services import access_keys
+from api.services.access_keys import NewKey
+from core import clock
+from core.redis import client as redis
+from projects.models import Project
+from tests.api.server import Clients
+from tests.factories.api import make_access_key
+from tests.factories.projects import make_project
+
+pytestmark = pytest.mark.django_db
+KNOWN = 1  # statement: is the key as it was?
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project()
+
+
+def statements(call: Callable[[], object]) -> int:
+    """Of a call that was made before: what is prepared, or noted once a minute, is so by then."""
+    for _turn in range(2):
+        call()
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    return len(captured)
+
+
+def test_an_endpoint_is_read_by_two_statements_and_by_a_key_of_the_account_by_three(
+    clients: Clients, pinpoint: Any, project: Project
+) -> None:
+    own = clients.with_key(make_access_key(project=project))
+    endpoint = {"ApplicationId": project.public_id, "EndpointId": "e"}
+    own.update_endpoint(**endpoint, EndpointRequest={"Address": "a@example.com", "ChannelType": "EMAIL"})
+
+    assert statements(lambda: own.get_endpoint(**endpoint)) == KNOWN + 1
+    assert statements(lambda: pinpoint.get_endpoint(**endpoint)) == KNOWN + 2
+
+
+def test_a_key_that_was_revoked_or_changed_meanwhile_is_read_anew(clients: Clients, project: Project) -> None:
+    made = make_access_key(project=project, rights=["READ"])
+    client = clients.with_key(made)
+    given = {"ApplicationId": project.public_id}
+    statements(lambda: client.get_app(**given))
+
+    Project.objects.filter(pk=project.pk).update(name="another")
+    assert client.get_app(**given)["ApplicationResponse"]["Name"] == "another"
+    access_keys.revoke_access_key(key=made.key, actor=project.created_by, now=clock.now())
+    with pytest.raises(client.exceptions.ForbiddenException) as refused:
+        client.get_app(**given)
+
+    assert refused.value.response["Message"] == "The access key was revoked."
+
+
+def test_a_process_takes_a_hundredth_of_a_rate_at_once(settings: Any, clean_redis: Any, account_key: NewKey) -> None:
+    settings.API_RATES = {"GetApps": 500}
+    bucket = f"api:rate:{account_key.key.pk}:GetApps"
+
+    given = [rates.take(key_id=account_key.key.pk, operation="GetApps")]
+    first = redis().hget(bucket, "at")
+    given += [rates.take(key_id=account_key.key.pk, operation="GetApps") for _turn in range(4)]
+    asked = redis().hget(bucket, "at")
+    rates.take(key_id=account_key.key.pk, operation="GetApps")
+
+    assert [one.remaining for one in given if one] == [499, 498, 497, 496, 495]
+    assert asked == first
+    assert redis().hget(bucket, "at") != asked
