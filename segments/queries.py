@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast
 
 from core.audience import Audience
 from endpoints.eligibility import eligibility
@@ -39,16 +40,56 @@ def listed_segments(*, project: Project, before: str = "") -> QuerySet[Segment]:
     return found
 
 
-def segments_after(*, project: Project, after: int | None, limit: int) -> list[Segment]:
-    """The listed segments in the order in which they were made, ``after`` a row's id."""
-    found = Segment.objects.filter(project=project, deleted_at=None, is_listed=True, pk__gt=after or 0)
-    return list(found.order_by("pk")[:limit])
+@dataclass(frozen=True, slots=True)
+class SegmentLine:
+    """A version of a segment as lists tell it, without its members. ``document`` is the text that the database gives."""
+
+    pk: int
+    public_id: str
+    name: str
+    segment_type: str
+    created_at: datetime.datetime
+    version: int
+    written_at: datetime.datetime
+    document: str
+    import_definition: dict[str, Any] | None
 
 
-def newest_versions(*, segments: Sequence[Segment]) -> dict[int, SegmentVersion]:
-    """By the segments' row ids, without their members. One query."""
-    found = SegmentVersion.objects.filter(segment__in=segments, version=F("segment__version"))
-    return {one.segment_id: one for one in found.defer("members")}
+def segment_lines(*, project: Project, after: int | None, limit: int) -> list[SegmentLine]:
+    """The newest versions of the listed segments, in the order in which they were made, ``after`` a row's id. One query."""
+    found = SegmentVersion.objects.filter(
+        version=F("segment__version"), segment__project=project, segment__deleted_at=None, segment__is_listed=True,
+        segment__gt=after or 0,
+    )  # fmt: skip
+    return _lines(found.order_by("segment")[:limit])
+
+
+def version_lines(*, segment: Segment, before: int | None = None, limit: int) -> list[SegmentLine]:
+    """A segment's versions, newest first; ``before`` is a version's number. One query."""
+    found = segment.versions.order_by("-version")
+    return _lines((found if before is None else found.filter(version__lt=before))[:limit])
+
+
+def segment_line(*, segment: Segment, version: int | None = None) -> SegmentLine:
+    """One version, the newest without a number. One query. Raises ``SegmentVersion.DoesNotExist``."""
+    found = _lines(segment.versions.filter(version=version or segment.version))
+    if not found:
+        raise SegmentVersion.DoesNotExist
+    return found[0]
+
+
+def _lines(found: QuerySet[SegmentVersion]) -> list[SegmentLine]:
+    columns = (
+        "segment_id",
+        "segment__public_id",
+        "segment__name",
+        "segment__segment_type",
+        "segment__created_at",
+        "version",
+        "created_at",
+    )
+    rows = found.values_list(*columns, Cast("document", TextField()), "import_definition")
+    return [SegmentLine(*row) for row in rows]
 
 
 def connection_for(*, project: Project, role_arn: str) -> Connection | None:

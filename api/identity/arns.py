@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from django.db import connection
+
 from api.identity.sigv4 import SERVICE
 from projects.models import Installation
 
 _ARN = re.compile(rf"arn:aws[a-z-]*:{SERVICE}:([a-z0-9-]*):(\d*):(.+)\Z", re.DOTALL)
+_ACCOUNT = "SELECT account_id, region FROM projects_installation"  # one row
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Account:
 
 
 def account() -> Account:
-    """One query."""
-    held = Installation.objects.filter(singleton=True).only("account_id", "region").first() or Installation()
-    return Account(account_id=held.account_id, region=held.region)
+    """One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNT)
+        found = cursor.fetchone()
+    return Account(*found) if found else Account(account_id=Installation().account_id, region=Installation().region)

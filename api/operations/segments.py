@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import json
 
 from api.operations import jobs, paging
 from api.operations.contract import Call, Document, Entry, not_found, reads, writes
+from api.protocol import serialising
 from segments import pinpoint, queries, uses
 from segments.evaluation import DefinitionRefused
 from segments.models import Segment, SegmentType, SegmentVersion
+from segments.queries import SegmentLine
 from segments.services import requests, segments
 
 TITLE = "Segments"
@@ -30,9 +33,9 @@ def get_segment(call: Call) -> Document:
 def get_segments(call: Call) -> Document:
     """Those that the pages list, in the order in which they were made."""
     size, after = paging.page_size(call.params), paging.after(call.params)
-    page, token = paging.cut(queries.segments_after(project=call.project, after=after, limit=size + 1), size, lambda one: one.pk)
-    newest = queries.newest_versions(segments=page)
-    return {"Item": [_document(call, one, newest[one.pk]) for one in page], "NextToken": token}
+    lines = queries.segment_lines(project=call.project, after=after, limit=size + 1)
+    page, token = paging.cut(lines, size, lambda one: one.pk)
+    return {"Item": [_document(call, one) for one in page], "NextToken": token}
 
 
 def update_segment(call: Call) -> Document:
@@ -57,7 +60,7 @@ def get_segment_version(call: Call) -> Document:
     segment = found_segment(call)
     version = paging.version_number(call.params["Version"])
     try:
-        return _document(call, segment, queries.segment_version(segment=segment, version=version))
+        return _document(call, queries.segment_line(segment=segment, version=version))
     except SegmentVersion.DoesNotExist:
         raise not_found("Segment version") from None
 
@@ -66,9 +69,9 @@ def get_segment_versions(call: Call) -> Document:
     """Newest first."""
     segment = found_segment(call)
     size, before = paging.page_size(call.params), paging.after(call.params)
-    rows = list(queries.segment_versions(segment=segment, before=before)[: size + 1])
-    page, token = paging.cut(rows, size, lambda one: one.version)
-    return {"Item": [_document(call, segment, one) for one in page], "NextToken": token}
+    lines = queries.version_lines(segment=segment, before=before, limit=size + 1)
+    page, token = paging.cut(lines, size, lambda one: one.version)
+    return {"Item": [_document(call, one) for one in page], "NextToken": token}
 
 
 def get_segment_import_jobs(call: Call) -> Document:
@@ -90,26 +93,32 @@ def found_segment(call: Call) -> Segment:
 
 
 def _newest(call: Call, segment: Segment) -> Document:
-    return _document(call, segment, queries.segment_version(segment=segment))
+    return _document(call, queries.segment_line(segment=segment))
 
 
-def _document(call: Call, segment: Segment, version: SegmentVersion) -> Document:
+def _document(call: Call, line: SegmentLine) -> Document:
     return {
-        "ApplicationId": call.project.public_id, "Arn": call.arn("segments", segment.public_id), "Id": segment.public_id,
-        "Name": segment.name, "SegmentType": segment.segment_type, "Version": version.version, "CreationDate": segment.created_at,
-        "LastModifiedDate": version.created_at, **_said(segment, version),
+        "ApplicationId": call.project.public_id, "Arn": call.arn("segments", line.public_id), "Id": line.public_id,
+        "Name": line.name, "SegmentType": line.segment_type, "Version": line.version, "CreationDate": line.created_at,
+        "LastModifiedDate": line.written_at, **_said(line),
     }  # fmt: skip
 
 
-def _said(segment: Segment, version: SegmentVersion) -> dict[str, Any]:
-    if segment.segment_type == SegmentType.IMPORT:
+def _said(line: SegmentLine) -> Document:
+    if line.segment_type == SegmentType.IMPORT:
         empty = {"Format": "CSV", "S3Url": "", "RoleArn": "", "ExternalId": "", "Size": 0, "ChannelCounts": {}}
-        return {"ImportDefinition": empty | (version.import_definition or {}), "tags": version.document.get("tags", {})}
+        return {"ImportDefinition": empty | (line.import_definition or {}), "tags": json.loads(line.document).get("tags", {})}
     try:
-        found = pinpoint.pinpoint_definition(version.document)
+        return _definition(line.document)
     except DefinitionRefused:  # an old one that can't be read any more: its name and number still tell something
         return {"tags": {pinpoint.EXTENDED_TAG: "true"}}
-    return {**found.members, "tags": found.tags}
+
+
+@functools.lru_cache(maxsize=4_096)
+def _definition(text: str) -> Document:
+    """What a stored document says, as it goes into answers. It is kept, for lists are read again and again."""
+    found = pinpoint.pinpoint_definition(json.loads(text))
+    return serialising.written("SegmentResponse", {**found.members, "tags": found.tags})
 
 
 TABLE: dict[str, Entry] = {

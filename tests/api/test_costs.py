@@ -76,3 +76,30 @@ def test_a_process_takes_a_hundredth_of_a_rate_at_once(settings: Any, clean_redi
     assert [one.remaining for one in given if one] == [499, 498, 497, 496, 495]
     assert asked == first
     assert redis().hget(bucket, "at") != asked
+
+
+def test_a_list_of_segments_is_read_by_as_many_statements_however_long_it_is(pinpoint: Any, project: Project) -> None:
+    given = {"ApplicationId": project.public_id}
+    counts = []
+    for number in range(3):
+        pinpoint.create_segment(**given, WriteSegmentRequest={"Name": f"s{number}", "SegmentGroups": {"Groups": []}})
+        counts.append(statements(lambda: pinpoint.get_segments(**given)))
+
+    assert counts == [KNOWN + 3] * 3  # its project, the segments, the account
+
+
+def test_what_is_kept_of_a_definition_is_that_of_its_text(pinpoint: Any, project: Project) -> None:
+    given = {"ApplicationId": project.public_id}
+    channel = {"Demographic": {"Channel": {"DimensionType": "INCLUSIVE", "Values": ["SMS"]}}}
+    made = pinpoint.create_segment(**given, WriteSegmentRequest={"Name": "s", "SegmentGroups": {"Groups": []}})["SegmentResponse"]
+    pinpoint.get_segments(**given)
+
+    pinpoint.tag_resource(ResourceArn=made["Arn"], TagsModel={"tags": {"team": "crm"}})
+    (tagged,) = pinpoint.get_segments(**given)["SegmentsResponse"]["Item"]
+    pinpoint.update_segment(
+        **given, SegmentId=made["Id"], WriteSegmentRequest={"SegmentGroups": {"Groups": [{"Dimensions": [channel]}]}}
+    )
+    (changed,) = pinpoint.get_segments(**given)["SegmentsResponse"]["Item"]
+
+    assert tagged["tags"] == {"team": "crm"}
+    assert (changed["Version"], changed["SegmentGroups"]["Groups"][0]["Dimensions"]) == (2, [channel])
