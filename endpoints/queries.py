@@ -13,7 +13,7 @@ import orjson
 from django.db import connection
 
 from core.audience import Audience
-from core.sql import bigint_array, execute_again, id_set
+from core.sql import bigint_array, execute_again, id_set, text_array
 from endpoints.models import OptOut
 from projects.models import Project
 
@@ -24,6 +24,7 @@ _COLUMNS = """
 """
 _DOCUMENTS = f"{_COLUMNS} WHERE e.project_id = %s AND e.id = ANY(%s::bigint[]) ORDER BY e.id"
 _BY_KEY = f"{_COLUMNS} WHERE e.project_id = %s AND e.endpoint_key = %s"
+_PKS = "SELECT endpoint_key, id FROM endpoints_endpoint WHERE project_id = %s AND endpoint_key = ANY(%s::text[])"
 _OF_USER = f"""{_COLUMNS}
      WHERE e.user_id = (SELECT o.id FROM endpoints_endpointuser o WHERE o.project_id = %s AND o.user_id = %s) ORDER BY e.id
 """
@@ -107,6 +108,13 @@ def endpoint_rows(*, project_id: int, ids: Sequence[int]) -> list[EndpointRow]:
 def endpoint_named(*, project_id: int, endpoint_id: str) -> EndpointRow | None:
     """The endpoint with the client's Id, whatever its case. One query."""
     return next(iter(_asked(_BY_KEY, [project_id, endpoint_id.lower()])), None)
+
+
+def endpoint_pks(*, project_id: int, keys: Collection[str]) -> dict[str, int]:
+    """The row ids of those of the keys (Ids in lower case) that exist. One query."""
+    with connection.cursor() as cursor:
+        execute_again(cursor, _PKS, [project_id, text_array(keys)], rows=len(keys))
+        return dict(cursor.fetchall())
 
 
 def endpoints_of_user(*, project_id: int, user_id: str) -> list[EndpointRow]:

@@ -7,9 +7,11 @@ from collections.abc import Collection
 from django.db import connection, transaction
 
 from analytics.models import FIRST_CUSTOM_KIND, EventKind, EventType
+from core.sql import execute_again, text_array
 
 LIMIT = 1_500  # of a project (reference, section 8.4)
 _LOCK = 0x7061_6263
+_STORED = "SELECT name, number FROM analytics_eventtype WHERE project_id = %s AND name = ANY(%s::text[])"
 _KNOWN = {str(kind.label): int(kind) for kind in EventKind}
 
 
@@ -37,8 +39,9 @@ def kinds_of(*, project_id: int, names: Collection[str], limit: int = LIMIT) -> 
 
 
 def _stored(project_id: int, names: Collection[str]) -> dict[str, int]:
-    rows = EventType.objects.filter(project_id=project_id, name__in=names)
-    return dict(rows.values_list("name", "number"))
+    with connection.cursor() as cursor:
+        execute_again(cursor, _STORED, [project_id, text_array(names)], rows=len(names))
+        return dict(cursor.fetchall())
 
 
 def known_kind(*, project_id: int, name: str) -> int | None:

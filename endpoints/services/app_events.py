@@ -23,9 +23,9 @@ from analytics.models import EventKind, HitClass, SourceKind
 from analytics.queries import last_reactions
 from analytics.services.event_types import LIMIT, kinds_of
 from core.errors import Refusal
+from endpoints import queries
 from endpoints.arrivals import Told, instants
-from endpoints.models import ChannelType, Endpoint, OptOutEntry
-from endpoints.queries import groups_of_users
+from endpoints.models import ChannelType, OptOutEntry
 from endpoints.services.update import Accepted, update_endpoints
 from endpoints.writing.refusals import ItemRefused
 from projects.models import Project
@@ -119,7 +119,7 @@ def _endpoints(
 ) -> dict[str, int]:
     """The primary keys of those that exist or were made; what is said of them is written."""
     keys = {endpoint_id.lower() for endpoint_id in batch}
-    known = dict(Endpoint.objects.filter(project=project, endpoint_key__in=keys).values_list("endpoint_key", "pk"))
+    known = queries.endpoint_pks(project_id=project.pk, keys=keys)
     pks = {endpoint_id: known[endpoint_id.lower()] for endpoint_id in batch if endpoint_id.lower() in known}
     written = [endpoint_id for endpoint_id, one in batch.items() if one.get("Endpoint") or endpoint_id not in pks]
     items = [_document(endpoint_id, batch[endpoint_id].get("Endpoint") or {}, endpoint_id in pks) for endpoint_id in written]
@@ -180,7 +180,7 @@ def check_event(event: Mapping[str, Any]) -> None:
 
 def _map(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = event.get(name) or {}
-    if not isinstance(found, Mapping):
+    if type(found) is not dict and not isinstance(found, Mapping):  # an abstract class is asked slowly, and seldom
         raise EventRefused(_("“%(name)s” is a map of names to values.") % {"name": name})
     return found
 
@@ -218,7 +218,9 @@ def event_rows(*, project: Project, given: Sequence[Given], sources: Mapping[str
     unnamed = [
         place for place, one in enumerate(given) if one.kind == EventKind.MONETIZATION_PURCHASE and whose[place] is None
     ]  # fmt: skip
-    groups = groups_of_users(project_id=project.pk, ids={given[place].endpoint_pk for place in unnamed}) if unnamed else {}
+    groups = (
+        queries.groups_of_users(project_id=project.pk, ids={given[place].endpoint_pk for place in unnamed}) if unnamed else {}
+    )
     reactions = last_reactions(
         project_id=project.pk, asked=[(groups[given[place].endpoint_pk], times[ids[place]]) for place in unnamed]
     )  # fmt: skip
