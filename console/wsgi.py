@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -14,3 +15,7 @@ from analytics.hits.wsgi import hits_in_front_of  # noqa: E402  (needs Django's 
 from endpoints.collecting.door import web_pages_in_front_of  # noqa: E402
 
 application = hits_in_front_of(web_pages_in_front_of(django_application))
+
+# What is loaded by now stays as long as the process does. Each full collection would walk all of it, in the midst of somebody's request.
+gc.collect()
+gc.freeze()

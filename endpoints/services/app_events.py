@@ -195,13 +195,12 @@ def _instant(text: object) -> datetime.datetime | None:
 
 def _sources(project: Project, events: Iterable[Mapping[str, Any]]) -> dict[str, ports.RunSource]:
     """The runs that events name: the SDKs say so of what is done after a notification was opened."""
+    said = [_map(event, "Attributes") for event in events]
     named = {
-        str(_map(event, "Attributes").get(name))
-        for event in events
-        for name in ("campaign_activity_id", "journey_activity_id")
-    }  # fmt: skip
+        str(one[name]) for one in said for name in ("campaign_activity_id", "journey_activity_id") if one.get(name) is not None
+    }
     found: dict[str, ports.RunSource] = {}
-    for known in ports.run_sources.call(project.pk, named - {"None"}) if named else []:
+    for known in ports.run_sources.call(project.pk, named) if named else []:
         found |= known
     return found
 
