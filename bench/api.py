@@ -51,36 +51,36 @@ def measure(*, report: Report, project: Project) -> None:
     for number in range(_SEGMENTS):
         requests.create_from_request(project=project, actor=project.created_by, request=_segment(number), now=clock.now())
     _signatures(report, project, key)
-    with calls.served() as url:
+    with calls.served() as web:
         apps = f"/v1/apps/{project.public_id}"
-        _warm(url, key, apps)
-        _batches(report, url, key, apps, project)
-        _reads(report, url, key, apps)
-        _events(report, url, key, apps, project)
+        _warm(web, key, apps)
+        _batches(report, web, key, apps, project)
+        _reads(report, web, key, apps)
+        _events(report, web, key, apps, project)
 
 
-def _warm(url: str, key: NewKey, apps: str) -> None:
+def _warm(web: calls.Web, key: NewKey, apps: str) -> None:
     """Each process has read the model, and made its readers and writers."""
     some = [
-        calls.prepared(url, key, "PUT", f"{apps}/endpoints", _endpoints(0, 0)),
-        calls.prepared(url, key, "POST", f"{apps}/events", _event_batch(0)),
+        calls.prepared(web.url, key, "PUT", f"{apps}/endpoints", _endpoints(0, 0)),
+        calls.prepared(web.url, key, "POST", f"{apps}/events", _event_batch(0)),
     ]
-    calls.send(url, some * 8, connections=_AT_ONCE, status=202)
-    calls.send(url, [calls.prepared(url, key, "GET", f"{apps}/segments")] * 8, connections=_AT_ONCE, status=200)
+    calls.send(web, some * 8, connections=_AT_ONCE, status=202)
+    calls.send(web, [calls.prepared(web.url, key, "GET", f"{apps}/segments")] * 8, connections=_AT_ONCE, status=200)
     drain.drain_hits()
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _batches(report: Report, url: str, key: NewKey, apps: str, project: Project) -> None:
+def _batches(report: Report, web: calls.Web, key: NewKey, apps: str, project: Project) -> None:
     for turn, name in enumerate(("new", "known, a metric changed"), 1):
         yardstick = _by_service(project, turn)
         sent = [
-            calls.prepared(url, key, "PUT", f"{apps}/endpoints", _endpoints(number, turn), things=_IN_A_BATCH)
+            calls.prepared(web.url, key, "PUT", f"{apps}/endpoints", _endpoints(number, turn), things=_IN_A_BATCH)
             for number in range(1, _BATCHES + 1)
         ]
-        done = calls.send(url, sent, connections=_AT_ONCE, status=202)
+        done = calls.send(web, sent, connections=_AT_ONCE, status=202)
         report.add(Figure(
             figure=f"api: UpdateEndpointsBatch of 100, {name}", value=done.rate, unit="endpoints/s", rows=done.things,
             yardstick=yardstick, yardstick_name="the service alone, one process", goal=3_000, floor=1_500,
@@ -116,13 +116,13 @@ def _endpoint(number: int, visits: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _events(report: Report, url: str, key: NewKey, apps: str, project: Project) -> None:
+def _events(report: Report, web: calls.Web, key: NewKey, apps: str, project: Project) -> None:
     before = Event.objects.filter(project_id=project.pk).count()
     sent = [
-        calls.prepared(url, key, "POST", f"{apps}/events", _event_batch(number), things=_IN_A_BATCH)
+        calls.prepared(web.url, key, "POST", f"{apps}/events", _event_batch(number), things=_IN_A_BATCH)
         for number in range(1, _EVENT_BATCHES + 1)
     ]
-    done = calls.send(url, sent, connections=_AT_ONCE, status=202)
+    done = calls.send(web, sent, connections=_AT_ONCE, status=202)
     report.add(Figure(
         figure="api: PutEvents of 100, of ten endpoints", value=done.rate, unit="events/s", rows=done.things, goal=10_000, floor=3_000,
     ))  # fmt: skip
@@ -162,19 +162,19 @@ def _event(at: str, person: int) -> dict[str, object]:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _reads(report: Report, url: str, key: NewKey, apps: str) -> None:
+def _reads(report: Report, web: calls.Web, key: NewKey, apps: str) -> None:
     nothing = calls.send(
-        url, [calls.Prepared(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")] * _LISTS, connections=_READERS, status=200
+        web, [calls.Prepared(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")] * _LISTS, connections=_READERS, status=200
     )
     one_each = [
-        calls.prepared(url, key, "GET", f"{apps}/endpoints/bench-{1 + 7 * number % _ENDPOINTS}") for number in range(_READS)
+        calls.prepared(web.url, key, "GET", f"{apps}/endpoints/bench-{1 + 7 * number % _ENDPOINTS}") for number in range(_READS)
     ]
-    done = calls.send(url, one_each, connections=_READERS, status=200)
+    done = calls.send(web, one_each, connections=_READERS, status=200)
     _add_p95(report, "GetEndpoint", done, nothing, goal=8, floor=16)
     report.add(Figure(figure="api: GetEndpoint, two at once", value=done.rate, unit="calls/s", rows=_READS))
     for name, query in (("a page of 100", ""), ("all on one page", f"?page-size={_SEGMENTS}")):
-        lists = [calls.prepared(url, key, "GET", f"{apps}/segments{query}")] * _LISTS
-        done = calls.send(url, lists, connections=_READERS, status=200)
+        lists = [calls.prepared(web.url, key, "GET", f"{apps}/segments{query}")] * _LISTS
+        done = calls.send(web, lists, connections=_READERS, status=200)
         _add_p95(report, f"GetSegments of {_SEGMENTS}, {name}", done, nothing, goal=20, floor=40)
 
 
@@ -244,5 +244,6 @@ def _typical(what: Callable[[], object]) -> float:
 
 def _tell(done: calls.Done) -> None:
     print(
-        f"    p50 {done.percentile(50):.1f} ms, p99 {done.percentile(99):.1f} ms; the client's own time {done.client_ms:.2f} ms a call"
+        f"    p50 {done.percentile(50):.1f} ms, p99 {done.percentile(99):.1f} ms; "
+        f"processor time for a call: the web's {done.web_ms:.1f} ms, the client's {done.client_ms:.2f} ms"
     )

@@ -38,12 +38,14 @@ class Prepared:
 
 @dataclass(slots=True)
 class Done:
-    """What became of calls. ``milliseconds`` of each; ``seconds`` of all; ``client_ms``: the client's processor time for one."""
+    """What became of calls. ``milliseconds`` of each; ``seconds`` of all; ``client_ms``, ``web_ms``: processor time for one, which says
+    more than the others where the machine has other work."""
 
     milliseconds: list[float] = field(default_factory=list)
     things: int = 0
     seconds: float = 0.0
     client_ms: float = 0.0
+    web_ms: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -52,6 +54,24 @@ class Done:
     def percentile(self, number: int) -> float:
         ordered = sorted(self.milliseconds)
         return ordered[min(len(ordered) - 1, len(ordered) * number // 100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The web server that answers: its address, and the process that began it."""
+
+    url: str
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """Of all of its processes since they began."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(_processor_seconds(pid) for pid in [str(self.pid), *children])
+
+
+def _processor_seconds(pid: str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def prepared(url: str, key: NewKey, method: str, path: str, body: bytes = b"", *, things: int = 1) -> Prepared:
@@ -65,13 +85,13 @@ def prepared(url: str, key: NewKey, method: str, path: str, body: bytes = b"", *
     return Prepared("\r\n".join([*head, "", ""]).encode() + body, things)
 
 
-def send(url: str, calls: Sequence[Prepared], *, connections: int, status: int) -> Done:
+def send(web: Web, calls: Sequence[Prepared], *, connections: int, status: int) -> Done:
     """All of the calls, each connection sending its next one when the last is answered. Raises ``RuntimeError`` for another status."""
     done, turn, wrong = Done(), iter(calls), list[bytes]()
     guard = threading.Lock()
 
     def work() -> None:
-        with _Connection(url) as wire:
+        with _Connection(web.url) as wire:
             while not wrong:
                 with guard:
                     call = next(turn, None)
@@ -87,13 +107,14 @@ def send(url: str, calls: Sequence[Prepared], *, connections: int, status: int) 
                         wrong.append(answer)
 
     workers = [threading.Thread(target=work) for _one in range(connections)]
-    begun, used = time.perf_counter(), time.process_time()
+    begun, used, used_there = time.perf_counter(), time.process_time(), web.processor_seconds()
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     done.seconds = time.perf_counter() - begun
     done.client_ms = 1000 * (time.process_time() - used) / len(calls)
+    done.web_ms = 1000 * (web.processor_seconds() - used_there) / len(calls)
     if wrong or len(done.milliseconds) != len(calls):
         raise RuntimeError(f"{len(done.milliseconds)} of {len(calls)} calls were answered: {wrong[:1]}")
     return done
@@ -143,8 +164,8 @@ class _Connection:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[str]:
-    """The console as ``make run`` serves it, over the benchmark's database; its address."""
+def served() -> Iterator[Web]:
+    """The console as ``make run`` serves it, over the benchmark's database."""
     port = any_port()
     command = ["bench.web:application" if word == "console.wsgi:application" else word for word in servers.web(port)]
     environment = os.environ | {"LOG_LEVEL": "WARNING", "BENCH_DATABASE": str(connection.settings_dict["NAME"])}
@@ -152,7 +173,7 @@ def served() -> Iterator[str]:
     try:
         url = f"http://127.0.0.1:{port}"
         _until_it_answers(url)
-        yield url
+        yield Web(url, web.pid)
     finally:
         web.terminate()
         web.wait()

@@ -39,7 +39,9 @@ def error_body(request_id: str, message: str) -> bytes:
 
 def instant(at: datetime.datetime) -> str:
     """Pinpoint's form of an instant: ``2018-05-24T21:26:33.995Z``."""
-    return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    if at.tzinfo is not datetime.UTC:
+        at = at.astimezone(datetime.UTC)
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 @functools.cache
