@@ -54,6 +54,9 @@ class _Held(Generic[_Row]):
             self._held[name] = stamp, pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
         return found
 
+    def forget(self) -> None:
+        self._held.clear()
+
 
 def _read_key(access_key_id: str) -> AccessKey | None:
     memberships = Member.objects.filter(project=OuterRef("project"), user=OuterRef("created_by"))
@@ -77,3 +80,9 @@ def access_key(access_key_id: str) -> AccessKey | None:
 def project(public_id: str) -> Project | None:
     """One that is not deleted."""
     return _projects.find(public_id)
+
+
+def forget() -> None:
+    """Rows of another database may have the same stamps."""
+    _keys.forget()
+    _projects.forget()
