@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from analytics.event_names import said
 from analytics.models import EventKind, EventStream
 from projects.forms import StyledForm, one_line
 
@@ -118,4 +119,4 @@ class WebhookForm(StyledForm):
         every = [str(kind.label) for kind in EventKind]
         field = self.fields["types"]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(name, name) for name in every + sorted(set(names) - set(every))]
+        field.choices = [(name, said(name)) for name in every + sorted(set(names) - set(every))]

@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from analytics.event_names import said
 from campaigns import channels, event_conditions, parts, queries, schedule, treatments
 from campaigns.custom import delivery
 from core import calling
@@ -256,7 +257,7 @@ class ScheduleForm(StyledForm):
         super().__init__(*args, **kwargs)
         self.event_filter: schedule.EventFilter | None = None
         chosen = self.initial.get("event_types", ())
-        self.fields["event_types"].choices = [(one, one) for one in dict.fromkeys([*events, *chosen])]  # type: ignore[attr-defined]
+        self.fields["event_types"].choices = [(one, said(one)) for one in dict.fromkeys([*events, *chosen])]  # type: ignore[attr-defined]
         for name in ("start_kind", "frequency", "is_local"):
             self.fields[name].widget.attrs |= {"data-reveal-target": "choice", "data-action": "reveal#update"}
 
@@ -281,6 +282,11 @@ class ScheduleForm(StyledForm):
             self.event_filter = schedule.parse_event_filter(schedule.event_filter_document(found)) if types else None
         except Refusal as refused:
             self.add_error("event_conditions", refused.message)
+
+    @property
+    def is_by_events(self) -> bool:
+        """Whether events start it, as the form stands, right or not."""
+        return bool(self["frequency"].value() == "EVENT")
 
     def schedule_document(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Pinpoint's Schedule, and our members beside it."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpcore
 import httpx
+from django.utils.translation import gettext as _
 
 _CONNECT_SECONDS = 5.0
 # Addresses in which a private IPv4 address may hide: NAT64 and 6to4.
@@ -103,12 +104,12 @@ def _read(chunks: Iterable[bytes], limit: int) -> bytes:
 def _parsed(url: str, allow_private: bool) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise OutboundRefused(f"not an address: {error}") from None
+    except (httpx.InvalidURL, UnicodeError):
+        raise OutboundRefused(_("this is not an address")) from None
     if parsed.scheme != "https" and not (allow_private and parsed.scheme == "http"):
-        raise OutboundRefused("only https:// is called")
+        raise OutboundRefused(_("only https:// is called"))
     if not parsed.raw_host or parsed.userinfo:
-        raise OutboundRefused("an address needs a host, and no user or password")
+        raise OutboundRefused(_("an address needs a host, and no user or password"))
     return parsed
 
 
@@ -116,8 +117,8 @@ def _resolved(parsed: httpx.URL, allow_private: bool) -> list[str]:
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(parsed.raw_host.decode(), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise OutboundRefused(f"the host {parsed.raw_host.decode()} is not known: {error}") from None
+    except (OSError, UnicodeError):
+        raise OutboundRefused(_("the host %(host)s is not known") % {"host": parsed.raw_host.decode()}) from None
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     if not allow_private and not all(_is_public(one) for one in addresses):
         raise OutboundRefused(_private(parsed))
@@ -134,7 +135,7 @@ def _numeric(host: str) -> list[str]:
 
 
 def _private(parsed: httpx.URL) -> str:
-    return f"the host {parsed.raw_host.decode()} is in a private network"
+    return _("the host %(host)s is in a private network") % {"host": parsed.raw_host.decode()}
 
 
 def _is_public(text: str) -> bool:

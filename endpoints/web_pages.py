@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from analytics.event_names import names_of
-from analytics.models import Event
+from analytics.models import Event, HitClass
 from endpoints.collecting import notes
 from endpoints.collecting.door import PREFIX
 from endpoints.collecting.script import VERSION, script
@@ -36,13 +36,14 @@ class KeyCard:
 
 @dataclass(frozen=True, slots=True)
 class SeenLine:
-    """An event of a page, as it was written."""
+    """An event of a page, as it was written. ``is_machine``: its program says so itself, and it starts nothing."""
 
     at: datetime.datetime
     event_type: str
     note: str
     endpoint_pk: int
     visitor: str
+    is_machine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ def seen(*, project: Project) -> list[SeenLine]:
     )  # fmt: skip
     found = (by_id.get(uuid.UUID(one.event_id)) for one in wanted)
     return [
-        SeenLine(row.occurred_at, names.get(row.kind, ""), _note(row), row.endpoint_id, visitors[row.endpoint_id])
+        SeenLine(
+            row.occurred_at, names.get(row.kind, ""), _note(row), row.endpoint_id, visitors[row.endpoint_id],
+            is_machine=row.hit_class == HitClass.SCANNER,
+        )
         for row in found if row is not None and row.endpoint_id in visitors
     ]  # fmt: skip
 

@@ -169,8 +169,8 @@ class VoiceTemplateForm(_DefaultsForm):
 
 
 _PUSH_LABELS = {
-    "Title": _("Title"), "Body": _("Text"), "Action": _("When it is opened"), "Url": _("Address"), "ImageUrl": _("Picture"),
-    "MediaUrl": _("Picture or film"), "Sound": _("Sound"), "RawContent": _("Raw content (JSON)"),
+    "Title": _("Title"), "Body": _("Text"), "Action": _("When it is opened"), "Url": _("Address"), "ImageUrl": _("Image"),
+    "MediaUrl": _("Image or video"), "Sound": _("Sound"), "RawContent": _("Raw content (JSON)"),
 }  # fmt: skip
 PUSH_PLATFORMS = {"Default": _("All platforms"), "APNS": "APNs (iOS)", "GCM": "FCM (Android)", "ADM": "ADM", "Baidu": "Baidu"}
 _PUSH_FIELDS = {
@@ -226,7 +226,7 @@ _INAPP_FIELDS: dict[str, tuple[Any, Path]] = {
     "header_align": (_("Heading’s alignment"), ("HeaderConfig", "Alignment")),
     "body": (_("Text"), ("BodyConfig", "Body")),
     "body_align": (_("Text’s alignment"), ("BodyConfig", "Alignment")),
-    "image": (_("Picture’s address"), ("ImageUrl",)),
+    "image": (_("Image address"), ("ImageUrl",)),
     "background": (_("Background colour"), ("BackgroundColor",)),
     "header_colour": (_("Heading’s colour"), ("HeaderConfig", "TextColor")),
     "body_colour": (_("Text’s colour"), ("BodyConfig", "TextColor")),

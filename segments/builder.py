@@ -10,8 +10,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from analytics.event_names import names_of
-from analytics.models import EventKind
+from analytics.event_names import names_of, said
+from analytics.models import FIRST_CUSTOM_KIND, EventKind
 from endpoints import catalogue
 from endpoints.models import AttributeKind
 from projects import zones
@@ -88,10 +88,11 @@ def _campaigns(project: Project, document: dict[str, Any]) -> dict[str, str]:
     return choices | wording.campaign_names(project=project, campaign_ids=named - choices.keys())
 
 
-def _events(project: Project) -> list[str]:
-    """What programs of the project sent, and what apps may send."""
+def _events(project: Project) -> list[tuple[str, str]]:
+    """Name and words of what programs of the project sent, those first, and of what apps may send."""
     names = names_of(project_id=project.pk)
-    return sorted(name for kind, name in names.items() if kind >= EventKind.SESSION_START)
+    found = sorted((kind < FIRST_CUSTOM_KIND, name) for kind, name in names.items() if kind >= EventKind.SESSION_START)
+    return [(name, said(name)) for _is_pinpoints, name in found]
 
 
 def _standard() -> list[dict[str, object]]:

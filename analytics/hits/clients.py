@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 class Device(models.IntegerChoices):
     UNKNOWN = 0, _("Unknown")
     DESKTOP = 1, _("Computer")
-    PHONE = 2, _("Telephone")
+    PHONE = 2, _("Phone")
     TABLET = 3, _("Tablet")
 
 

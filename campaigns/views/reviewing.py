@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from campaigns import approval, channels, checklist, limits, review, schedule, template_use, wording
+from campaigns import approval, channels, checklist, limits, queries, review, schedule, template_use, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.views import treatments as treatment_pages
@@ -36,6 +36,7 @@ def review_context(
         "has_errors": any(finding.is_error for finding in findings),
         "counts": counted,
         "segment": segment,
+        "is_by_events": queries.is_by_events(campaign.document),
         "content": _reviewed_content(campaign),
         "custom": channels.custom_of(campaign.document) if is_custom else None,
         "template": template_use.chosen_template(campaign.document),

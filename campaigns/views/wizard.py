@@ -291,6 +291,7 @@ def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpR
     )  # fmt: skip
     said: dict[str, Any] | None = {}
     document = campaign.document
+    is_readable = not form.is_bound or form.is_valid()
     if form.is_valid() & limits_form.is_valid():
         part = _schedule_part(campaign, form, limits_form)
         document = part.applied(document)
@@ -302,8 +303,8 @@ def _schedule(request: HttpRequest, access: Access, campaign: Campaign) -> HttpR
             if said is None:
                 return step_page.go_on(request, campaign, "schedule")
     return step_page.page(
-        request, campaign, "schedule", form=form, limits_form=limits_form, **reviewing.coming(document, access.project.time_zone),
-        **(said or {}),
+        request, campaign, "schedule", form=form, limits_form=limits_form, is_by_events=form.is_by_events,
+        **(reviewing.coming(document, access.project.time_zone) if is_readable else {}), **(said or {}),
     )  # fmt: skip
 
 
@@ -326,10 +327,10 @@ def list_moments(request: HttpRequest, project_id: str, campaign_id: str) -> Htt
     """The next five instants of the schedule as it stands in the form, saved or not; or why there is none."""
     access, _campaign = campaign_or_404(request, project_id, campaign_id, at_least=Role.MARKETER)
     form = forms.ScheduleForm(request.POST, events=queries.event_choices(project_id=access.project.pk))
-    context: dict[str, Any] = {}
+    context: dict[str, Any] = {"is_by_events": form.is_by_events}
     if form.is_valid():
         stored, pabal = form.schedule_document()
-        context = reviewing.coming({"Schedule": stored, "Pabal": pabal}, access.project.time_zone)
+        context |= reviewing.coming({"Schedule": stored, "Pabal": pabal}, access.project.time_zone)
     return render(request, "campaigns/_moments.html", context)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.lake.catalog import Column
 from console.models import Dashboard, DashboardTile
 from console.services import keeping, refreshing
 from console.services.keeping import Kept
@@ -28,6 +29,14 @@ class Shown:
     @property
     def rows(self) -> list[list[Any]]:
         return self.kept.rows[:ROWS] if self.kept else []
+
+    @property
+    def cells(self) -> list[list[tuple[Any, bool]]]:
+        return charting.cells(self.kept.columns, self.rows) if self.kept else []
+
+    @property
+    def heads(self) -> list[tuple[Column, bool]]:
+        return charting.heads(self.kept.columns) if self.kept else []
 
     @property
     def mark(self) -> str:

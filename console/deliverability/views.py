@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
@@ -27,7 +28,7 @@ _UTC = "UTC"
 
 
 @login_required
-@live
+@functools.partial(live, shows_deferred=True)
 def show_deliverability(request: HttpRequest, project_id: str) -> HttpResponse:
     """``?since=&until=`` days of UTC, ``?campaign=`` one campaign alone, ``?by=`` the number that is drawn by day."""
     access = project_or_404(request, project_id)

@@ -70,6 +70,17 @@ def is_number(column: Column) -> bool:
     return column.type in _NUMBERS or column.type.startswith("DECIMAL")
 
 
+def heads(columns: Sequence[Column]) -> list[tuple[Column, bool]]:
+    """The head of a table: each column, and whether it is one of numbers."""
+    return [(column, is_number(column)) for column in columns]
+
+
+def cells(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[list[tuple[Any, bool]]]:
+    """The rows of a table: each value, and whether its column is one of numbers."""
+    numbers = [is_number(column) for column in columns]
+    return [list(zip(row, numbers, strict=True)) for row in rows]
+
+
 def fitted(choice: ChartChoice, columns: Sequence[Column]) -> ChartChoice:
     """The choice as far as these columns allow it, and the rest guessed: the first date or text along the axis, numbers drawn."""
     names = {column.name for column in columns}

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from analytics.lake import sql as lake
+from analytics.lake.catalog import Column
 from console.services.keeping import Kept
 from console.sql import charting
 from console.sql.charting import ChartChoice, ChartKind
@@ -31,6 +32,14 @@ class Result:
     @property
     def rows(self) -> list[list[Any]]:
         return self.answer.rows[:TABLE_ROWS]
+
+    @property
+    def cells(self) -> list[list[tuple[Any, bool]]]:
+        return charting.cells(self.answer.columns, self.rows)
+
+    @property
+    def heads(self) -> list[tuple[Column, bool]]:
+        return charting.heads(self.answer.columns)
 
     @property
     def kinds(self) -> list[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from analytics.models import EventKind
 from analytics.statistics import daily
 from campaigns.models import Campaign
 from console.statistics import answers
-from console.statistics.forms import MOST_CONDITIONS, OF_ATTRIBUTE, ExploreForm
+from console.statistics.forms import MOST_CONDITIONS, OF_ATTRIBUTE, ExploreForm, kind_choices
 from console.statistics.frame import show_page, today
 from console.statistics.points import Asked, Point, acted, of_chart, points_url, unknown
 from core.errors import Refusal
@@ -58,8 +58,7 @@ def _form(data: QueryDict, project: Project, names: Mapping[int, str], now: date
         data["type"] = str(
             next((kind for kind in found if kind >= EventKind.SESSION_START), (found or [int(EventKind.SESSION_START)])[0])
         )
-    kinds = sorted(names.items(), key=lambda one: (one[0] < EventKind.SESSION_START, one[1]))
-    return ExploreForm(data, today=now, zone=project.time_zone, kinds=kinds)
+    return ExploreForm(data, today=now, zone=project.time_zone, kinds=kind_choices(names))
 
 
 def _groups(form: ExploreForm, known: explorer.Known) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics import explorer
 from analytics.conditions import SIGNS
-from analytics.models import EventKind
+from analytics.event_names import said
+from analytics.models import FIRST_CUSTOM_KIND, EventKind
 from analytics.statistics.buckets import Buckets, Grain
 from analytics.statistics.daily import Days
 from analytics.statistics.funnel import MOST_STEPS
@@ -29,6 +30,12 @@ _MEASURES = [
     (explorer.Measure.AVERAGE, _("Average of a metric")), (explorer.Measure.LEAST, _("Least value of a metric")),
     (explorer.Measure.GREATEST, _("Greatest value of a metric")),
 ]  # fmt: skip
+
+
+def kind_choices(names: Mapping[int, str]) -> list[tuple[int, str]]:
+    """The types of events to choose from: the project's own, then those of apps and pages, then those of messages."""
+    found = sorted(names.items(), key=lambda one: (one[0] < FIRST_CUSTOM_KIND, one[0] < EventKind.SESSION_START, one[1]))
+    return [(kind, said(name)) for kind, name in found]
 
 
 class DaysForm(StyledForm):

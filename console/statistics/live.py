@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 
-from analytics.models import Counter
+from analytics.models import DEFERRED, Counter, Detail, DetailAddition, DetailCounter
 from core import clock
 from projects.access import project_or_404
 from projects.models import Project
@@ -19,12 +19,15 @@ HEADER = "X-Pabal-Mark"
 _LATE = datetime.timedelta(hours=2)  # events of longer ago make a page new at the next full hour
 
 
-def live(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """For a view of a project's events: 204 to a page that looks again and has missed nothing."""
+def live(view: Callable[..., HttpResponse], *, shows_deferred: bool = False) -> Callable[..., HttpResponse]:
+    """For a view of a project's events: 204 to a page that looks again and has missed nothing. What is refused for now is no event."""
 
     @functools.wraps(view)
     def looked_at(request: HttpRequest, project_id: str, **kwargs: Any) -> HttpResponse:
-        mark = mark_of(project_id=project_id, now=clock.now())
+        now = clock.now()
+        mark = mark_of(project_id=project_id, now=now)
+        if shows_deferred:
+            mark += f"-{_deferred(project_id, now)}"
         if request.headers.get(HEADER) == mark:
             project_or_404(request, project_id)
             return HttpResponse(status=204)
@@ -40,3 +43,14 @@ def mark_of(*, project_id: str, now: datetime.datetime) -> str:
     mine = Project.objects.filter(public_id=project_id).values("pk")
     total = Counter.objects.filter(project_id__in=mine, hour__gte=hour - _LATE).aggregate(sum=Sum("total"))["sum"] or 0
     return f"{hour:%Y%m%d%H}-{total}"
+
+
+def _deferred(project_id: str, now: datetime.datetime) -> int:
+    """How often mails of the project were refused for now today (UTC). Two queries."""
+    mine = Project.objects.filter(public_id=project_id).values("pk")
+    today: dict[str, Any] = {
+        "project_id__in": mine, "detail": Detail.DOMAIN, "kind": DEFERRED, "day": now.astimezone(datetime.UTC).date(),
+    }  # fmt: skip
+    counted = DetailCounter.objects.filter(**today).aggregate(sum=Sum("total"))["sum"] or 0
+    waiting = DetailAddition.objects.filter(**today).values_list("totals", flat=True)
+    return counted + sum(sum(totals) for totals in waiting)

@@ -12,12 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from analytics.event_names import names_of
-from analytics.models import EventKind
+from analytics.event_names import names_of, words_of
 from analytics.statistics import activity, daily
 from analytics.statistics.daily import Days
 from console.statistics import making, pictures
-from console.statistics.forms import FunnelForm
+from console.statistics.forms import FunnelForm, kind_choices
 from console.statistics.frame import asked, linked, show_page, today
 from console.statistics.live import live
 from core import clock
@@ -67,7 +66,9 @@ def show_events(request: HttpRequest, project_id: str) -> HttpResponse:
     names = names_of(project_id=access.project.pk)
     wanted = request.GET.getlist("type")
     chosen = [kind for kind in found if str(kind) in wanted][:8] or list(found)[:4]
-    lines = [(kind, names.get(kind, str(kind)), total, kind in chosen) for kind, total in found.items()]
+    lines = [
+        (kind, name := names.get(kind, str(kind)), words_of(name), total, kind in chosen) for kind, total in found.items()
+    ]  # fmt: skip
     picture = pictures.events_by_day(
         project=access.project,
         days=days,
@@ -83,7 +84,7 @@ def _funnel_form(request: HttpRequest, access: Access) -> FunnelForm:
     data = request.POST if request.method == "POST" else request.GET if "step1" in request.GET else None
     return FunnelForm(
         data, today=today(access), zone=access.project.time_zone,
-        kinds=sorted(names.items(), key=lambda one: (one[0] < EventKind.SESSION_START, one[1])),
+        kinds=kind_choices(names),
         segments=[(one.public_id, one.name) for one in listed],
     )  # fmt: skip
 

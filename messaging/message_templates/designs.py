@@ -111,7 +111,7 @@ def blocks() -> list[dict[str, str]]:
             f'<mj-text font-family="{_FONT}" font-size="20px" font-weight="800" color="#1f2937" padding="24px 32px">{name}</mj-text>'
         )),
         _block("pabal-text", _("Text"), f"{text}{_('Write here.')}</mj-text>"),
-        _block("pabal-image", _("Picture"), image, activate=True),
+        _block("pabal-image", _("Image"), image, activate=True),
         _block("pabal-button", _("Button"), button),
         _block("pabal-columns-1", _("One column"), f'<mj-section background-color="#ffffff" padding="8px 0">{column}</mj-section>'),
         _block("pabal-columns-2", _("Two columns"), f'<mj-section background-color="#ffffff" padding="8px 0">{column * 2}</mj-section>'),

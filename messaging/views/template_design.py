@@ -85,7 +85,7 @@ def _source(latest: MessageTemplateVersion) -> str:
 def _words() -> dict[str, str]:
     return {
         "variable": _("Variable"), "blocks": _("Blocks"), "style": _("Style"), "layers": _("Structure"), "settings": _("Settings"),
-        "desktop": _("Desk"), "mobile": _("Telephone"), "undo": _("Undo"), "redo": _("Redo"), "outline": _("Outlines"),
+        "desktop": _("Desktop"), "mobile": _("Phone"), "undo": _("Undo"), "redo": _("Redo"), "outline": _("Outlines"),
         "unreadable": _("This can't be read as MJML."), "unsaved": _("Not saved yet"),
     }  # fmt: skip
 

@@ -15,6 +15,7 @@ const later = {
   "design-editor": "./controllers/design_editor_controller.js",
   live: "./controllers/live_controller.js",
   length: "./controllers/length_controller.js",
+  numbers: "./controllers/numbers_controller.js",
   rows: "./controllers/rows_controller.js",
   "segment-builder": "./controllers/segment_builder_controller.js",
   shares: "./controllers/shares_controller.js",

@@ -63,7 +63,8 @@ def test_the_step_keeps_events_and_conditions_and_shows_them_again(draft: Campai
     client = client_of(draft)
     shown = client.get(page(draft, "edit-campaign", "schedule")).content.decode()
     assert "When an event happens" in shown
-    assert "_session.start" in shown
+    assert '<option value="_session.start">Session began (_session.start)</option>' in shown
+    assert '<option value="cart.viewed">cart.viewed</option>' in shown
     assert "_email.delivered" not in shown
 
     assert client.post(page(draft, "edit-campaign", "schedule"), STEP).status_code == 302
@@ -86,6 +87,35 @@ def test_the_step_keeps_events_and_conditions_and_shows_them_again(draft: Campai
     assert "When “cart.viewed” happens, if category = “shoes” or “bags, large” and price &gt;= 100:" in said
     assert "Events happen at night, too" in said
     assert "within seconds, to whoever did it, from the launch until 2026-12-24 18:00" in said
+
+
+@time_machine.travel(NOW, tick=False)
+def test_before_an_event_is_chosen_the_page_asks_for_one_and_not_for_a_time(draft: Campaign) -> None:
+    client = client_of(draft)
+    incomplete = STEP | {"event_types": [], "end": ""}
+
+    for answer in (
+        client.post(page(draft, "list-moments"), incomplete),
+        client.post(page(draft, "edit-campaign", "schedule"), incomplete),
+    ):
+        said = answer.content.decode()
+        assert "Choose an event and an end" in said
+        assert "Choose a time" not in said
+    assert (
+        "Choose a time"
+        in client.post(page(draft, "list-moments"), incomplete | {"frequency": "ONCE", "zone": ""}).content.decode()
+    )
+
+
+@time_machine.travel(NOW, tick=False)
+def test_launching_says_that_nobody_gets_a_message_now(draft: Campaign) -> None:
+    client = client_of(draft)
+    client.post(page(draft, "edit-campaign", "schedule"), STEP)
+
+    said = client.get(page(draft, "edit-campaign", "review")).content.decode()
+
+    assert "Nobody gets a message now: it waits for the event." in said
+    assert "The audience is fixed when the run begins" not in said
 
 
 @time_machine.travel(NOW, tick=False)

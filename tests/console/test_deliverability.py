@@ -182,5 +182,5 @@ def test_the_page_asks_a_fixed_number_of_queries(shop: Project, django_assert_nu
     client, address = logged_in(shop.created_by), reverse("console:show-deliverability", args=[shop.public_id])
     client.get(address)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         client.get(address, {"since": TODAY, "until": TODAY})

@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import Event, EventKind
+from analytics.models import Detail, Event, EventKind, SourceKind
+from analytics.services import details
 from console.statistics.live import HEADER, mark_of
 from core import clock
+from core.sql import Together
 from projects.models import Project
 from tests.console.test_statistics_pages import record
 from tests.console.world import logged_in, make_world
@@ -71,3 +73,19 @@ def test_the_mark_is_of_the_project_and_of_the_hour(project: Project) -> None:
     assert mark_of(project_id=project.public_id, now=now) == mark
     assert mark_of(project_id=project.public_id, now=now + datetime.timedelta(hours=1)) != mark
     assert not Event.objects.filter(project_id=project.pk).exists()
+
+
+def test_a_page_that_shows_what_waits_is_new_when_mails_are_refused_for_now(project: Project) -> None:
+    client = logged_in(project.created_by)
+    happen(project, EventKind.EMAIL_SEND, [1])
+    marks = {page: look(client, project, page).wsgi_request.live_mark for page in ("show-deliverability", "show-statistics")}
+    together = Together()
+    of = {"project_id": project.pk, "source_kind": SourceKind.CAMPAIGN, "source_id": 1}
+    details.add(together, Detail.DOMAIN, details.deferred(**of, domains=[5, 5], now=clock.now()))
+    together.send()
+
+    seen = look(client, project, "show-deliverability", marks["show-deliverability"])
+    assert seen.status_code == 200
+    assert look(client, project, "show-statistics", marks["show-statistics"]).status_code == 204
+    details.fold()
+    assert look(client, project, "show-deliverability", seen.wsgi_request.live_mark).status_code == 204

@@ -90,7 +90,7 @@ def test_each_class_is_shown_and_the_usual_ones_are_drawn(client: Client, campai
     assert [choice.name for choice, _hits in answer.context["lines"] if choice.is_chosen] == ["person", "proxy", "unknown"]
     assert sum(charts["readers-by-hour"].series[0].values) == 4
     assert set(charts["readers-by-program"].labels) == {"Apple Mail", "Chrome", "Gmail", "Another"}
-    assert set(charts["readers-by-device"].labels) == {"Computer", "Telephone", "Unknown"}
+    assert set(charts["readers-by-device"].labels) == {"Computer", "Phone", "Unknown"}
 
 
 def test_scanners_alone_can_be_looked_at(client: Client, campaign: Campaign) -> None:

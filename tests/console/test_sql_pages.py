@@ -60,7 +60,7 @@ def test_a_query_is_answered_as_a_part_of_the_page_and_kept_in_the_history(proje
 
     part = answer.content.decode()
     assert not part.lstrip().startswith("<!doctype")
-    assert "<td>_email.open</td><td>2</td>" in part
+    assert '<td>_email.open</td><td class="text-end number">2</td>' in part
     assert "1 row in " in part
     run = QueryRun.objects.get()
     assert (run.sql, run.rows, run.actor_id) == (COUNT, 1, int(marketer.session["_auth_user_id"]))
@@ -76,7 +76,7 @@ def test_without_scripts_the_whole_page_comes_with_the_result_and_what_was_typed
 
     page = answer.content.decode()
     assert page.lstrip().startswith("<!doctype")
-    assert "<td>_email.open</td><td>1</td>" in page
+    assert '<td>_email.open</td><td class="text-end number">1</td>' in page
     assert 'name="value-least" value="0"' in page
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.utils import translation
 
 from core import outbound
 
@@ -161,3 +162,8 @@ def test_whoever_hangs_up_may_have_it() -> None:
         outbound.call(address, body=b"x", allow_private=True)
 
     assert caught.value.was_sent
+
+
+def test_a_refusal_speaks_the_readers_language() -> None:
+    with translation.override("ko"), pytest.raises(outbound.OutboundRefused, match="https:// 주소만 호출합니다"):
+        outbound.check_form("http://example.com", allow_private=False)

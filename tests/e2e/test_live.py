@@ -49,6 +49,7 @@ def test_numbers_follow_what_happens_until_one_stops_them(browser: Browser, live
         page.evaluate(_LOOKS)
         last = page.locator("#chart-messages tbody tr").last.locator("td").first
         expect(last).to_have_text(str(before + 2))
+        expect(page.get_by_role("status").filter(has_text="New numbers, as of")).to_have_count(1)
         assert page.evaluate(_DRAWN) == before + 2
         assert page.evaluate("window.isTheSame && window.scrollY") == 300
         expect(page.locator("#chart-messages details")).to_have_attribute("open", "")

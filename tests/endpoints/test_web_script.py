@@ -223,6 +223,17 @@ def test_an_erased_visitor_is_not_seen_any_more(project: Project, address: str) 
     assert "cart.viewed" not in owner.get(seen).content.decode()
 
 
+def test_what_a_machine_sent_is_marked_as_starting_nothing(project: Project, address: str) -> None:
+    page = Page(address, make_public_key(project=project))
+    page.put(headers={"User_Agent": "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/140.0"}, Events={"e": event("cart.viewed")})
+    collecting.drain_batches()
+
+    seen = logged_in(project.created_by).get(reverse("endpoints:list-seen", args=[project.public_id])).content.decode()
+
+    assert "cart.viewed" in seen
+    assert "it starts no event campaign" in seen
+
+
 def test_what_was_refused_is_told_in_the_readers_language_without_values(project: Project, address: str) -> None:
     page = Page(address, make_public_key(project=project))
     page.put(Identity={"UserId": "kim", "Email": "secret@nowhere", "Signature": "x"})

@@ -159,8 +159,8 @@ export class Filter {
 
   fillEvent([event = "", times = 1, days = "", name = "", value = ""]) {
     const known = this.builder.stateValue.events;
-    const events = event && !known.includes(event) ? [...known, event] : known;
-    this.fillChoice([["", this.words.chooseEvent], ...events.map((one) => [one, one])], event, this.words.event);
+    const events = event && !known.some(([name]) => name === event) ? [...known, [event, event]] : known;
+    this.fillChoice([["", this.words.chooseEvent], ...events], event, this.words.event);
     this.fillNumber(times, this.words.atLeast, "1").min = "1";
     const within = this.fillNumber(days, this.words.withinDays, "1");
     within.min = "1";

@@ -25,6 +25,8 @@ export default class extends Controller {
     if (data.kind === "map") await loadWorld(this.worldValue);
     if (!this.element.isConnected) return;
     if (data.kind === "ranks") this.boxTarget.style.height = `${Math.max(120, 56 + 28 * data.labels.length)}px`;
+    await measured(JSON.stringify([data.labels, data.series.map((one) => one.name)]));
+    if (!this.element.isConnected) return;
     this.chart = window.echarts.init(this.boxTarget, null, { renderer: "canvas" });
     this.chart.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...option(data) });
     if (this.pointsValue) this.listen();
@@ -98,6 +100,19 @@ export default class extends Controller {
 function quoted(text) {
   const safe = /^[=+@\t\r]|^-[^\d–]/.test(text) ? `'${text}` : text.replace(/^-?\d{1,3}(,\d{3})+(\.\d+)?$/, (number) => number.replaceAll(",", ""));
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+// ECharts takes every wide letter to be as wide as 国, which a machine without Chinese or Japanese letters draws as an empty box: 한 is
+// of the page's own font, which must be there before anything is measured.
+let pen;
+
+async function measured(text) {
+  if (!pen) {
+    pen = document.createElement("canvas").getContext("2d");
+    window.echarts.setPlatformAPI({ measureText: (letters, font = pen.font) => Object.assign(pen, { font }).measureText(letters === "国" ? "한" : letters) });
+  }
+  const { fontFamily } = getComputedStyle(document.body);
+  await document.fonts.load(`12px ${fontFamily}`, `한${text}`).catch(() => undefined); // without it the machine's own is drawn
 }
 
 // The outlines of the countries, once for all pictures of the page; a country's name is its number, or what the map calls it.

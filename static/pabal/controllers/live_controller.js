@@ -1,17 +1,18 @@
 // Asks for the page again every few seconds while somebody looks at it, and puts in the place of its parts with data-live what is new.
 import { Controller } from "../../vendor/stimulus/stimulus.js";
+import { PoliteLine, clockOf } from "../polite.js";
 
 const SECONDS = 5;
 const LONGEST = 120; // while nobody answers
-const SHOWN = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 
 export default class extends Controller {
-  static targets = ["said", "switch"];
-  static values = { mark: String, zone: String, fresh: String, stale: String };
+  static targets = ["said", "switch", "told"];
+  static values = { mark: String, zone: String, fresh: String, stale: String, told: String };
 
   connect() {
     this.element.hidden = false;
-    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { ...SHOWN, timeZone: this.zoneValue }); // as all times of the page
+    this.clock = clockOf(this.zoneValue);
+    this.line = new PoliteLine(this.toldTarget, this.toldValue, this.clock);
     this.at = new Date();
     this.pause = SECONDS;
     this.seen = () => document.hidden || this.look();
@@ -23,6 +24,7 @@ export default class extends Controller {
   disconnect() {
     document.removeEventListener("visibilitychange", this.seen);
     clearTimeout(this.timer);
+    this.line.stop();
     this.asked?.abort();
   }
 
@@ -53,7 +55,10 @@ export default class extends Controller {
       const now = new Date();
       const answer = await fetch(location.href, { headers: { "X-Pabal-Mark": this.markValue }, redirect: "error", signal: this.asked.signal });
       if (!answer.ok) throw new Error(answer.statusText);
-      if (answer.status !== 204) this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      if (answer.status !== 204) {
+        this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        this.line.tell();
+      }
       this.at = now;
       this.pause = SECONDS;
       this.say(this.freshValue);
