@@ -709,6 +709,11 @@ class Webhook(models.Model):
     def is_disabled(self) -> bool:
         return self.state == self.State.DISABLED
 
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether nothing was taken since the last error."""
+        return self.last_error_at is not None and (self.delivered_at is None or self.delivered_at <= self.last_error_at)
+
 
 class WebhookDelivery(models.Model):
     """That a webhook is told of an event. What it is told is made of the event again at each attempt, so nothing of a person lies here."""

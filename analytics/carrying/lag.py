@@ -17,10 +17,16 @@ _WAITING = """
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """``events`` that wait, at most ``LIMIT``; the oldest of these happened ``seconds`` ago."""
+    """``events`` that wait, at most ``LIMIT``; the oldest of these happened ``seconds`` ago, at ``oldest_at``."""
 
     events: int
     seconds: int
+    oldest_at: datetime.datetime | None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether nobody counts it in seconds any more."""
+        return self.seconds >= 120
 
     @property
     def is_more(self) -> bool:
@@ -31,4 +37,4 @@ def lag(*, project_id: int, position: int, now: datetime.datetime) -> Lag:
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, [project_id, position, LIMIT])
         events, oldest = cursor.fetchone()
-    return Lag(events, max(int((now - oldest).total_seconds()), 0) if oldest is not None else 0)
+    return Lag(events, max(int((now - oldest).total_seconds()), 0) if oldest is not None else 0, oldest)

@@ -345,6 +345,21 @@ def test_failed_messages_are_sent_again_one_by_one_or_all(project: Project, prog
     assert [entry.data["count"] for entry in AuditEntry.objects.filter(verb="webhook.resent").order_by("pk")] == [1, 2]
 
 
+def test_an_error_is_no_alarm_any_more_once_messages_are_taken_again(project: Project, url: str) -> None:
+    webhook = make_webhook(project, url)
+    owner, at = logged_in(project.created_by), real_clock.now()
+    of = Webhook.objects.filter(pk=webhook.pk)
+
+    def shown() -> str:
+        return str(owner.get(page("show-webhook", project, webhook.pk), headers={"accept-language": "en"}).content.decode())
+
+    of.update(last_error="the answer was 500", last_error_at=at, delivered_at=at - datetime.timedelta(minutes=1))
+    assert "alert-warning" in shown()
+    of.update(delivered_at=at + datetime.timedelta(minutes=1))
+    assert "alert-warning" not in shown()
+    assert "Last error" in shown()
+
+
 def test_the_log_has_pages_and_can_be_narrowed(project: Project, url: str, clock: Clock) -> None:
     webhook = make_webhook(project, url)
     write_events(project=project, endpoint_ids=people(project, 1) * 60)

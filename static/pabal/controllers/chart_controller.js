@@ -102,16 +102,21 @@ function quoted(text) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-// ECharts takes every wide letter to be as wide as 国, which a machine without Chinese or Japanese letters draws as an empty box: 한 is
-// of the page's own font, which must be there before anything is measured.
+// ECharts measures an axis's names by the machine's own font, and takes every wide letter to be as wide as 国, which a machine without
+// Chinese or Japanese letters draws as a narrow box: what is measured is 한 in the page's font, which must be there before.
 let pen;
 
 async function measured(text) {
+  const { fontFamily } = getComputedStyle(document.body);
   if (!pen) {
     pen = document.createElement("canvas").getContext("2d");
-    window.echarts.setPlatformAPI({ measureText: (letters, font = pen.font) => Object.assign(pen, { font }).measureText(letters === "国" ? "한" : letters) });
+    window.echarts.setPlatformAPI({
+      measureText(letters, font = "12px sans-serif") {
+        pen.font = font.replace(/px sans-serif$/, `px ${fontFamily}`);
+        return pen.measureText(letters === "国" ? "한" : letters);
+      },
+    });
   }
-  const { fontFamily } = getComputedStyle(document.body);
   await document.fonts.load(`12px ${fontFamily}`, `한${text}`).catch(() => undefined); // without it the machine's own is drawn
 }
 
