@@ -11,6 +11,7 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -32,6 +33,8 @@ class LogInView(auth_views.LoginView):
         user = form.get_user()
         if isinstance(user, User) and user.language:
             remember_language(response, user.language)
+        elif isinstance(user, User):  # mails come in the language in which she reads the console
+            User.objects.filter(pk=user.pk).update(language=translation.get_language())
         return response
 
 

@@ -172,6 +172,18 @@ def test_a_language_is_kept_with_the_person() -> None:
     assert "Create a project" in elsewhere.get(path, headers={"accept-language": "ko"}).content.decode()
 
 
+def test_the_language_of_the_first_log_in_is_the_one_of_later_mails() -> None:
+    user = make_user(email="kim@example.com", password=PASSWORD)
+
+    Client().post(LOG_IN, {"username": "kim@example.com", "password": PASSWORD}, headers={"accept-language": "ko-KR"})
+    user.refresh_from_db()
+    assert user.language == "ko"
+
+    Client().post(LOG_IN, {"username": "kim@example.com", "password": PASSWORD}, headers={"accept-language": "en"})
+    user.refresh_from_db()
+    assert user.language == "ko"
+
+
 def test_going_live_asks_for_a_verified_sender(settings: Any) -> None:
     settings.EMAIL_URL = "smtp://mail.example.com:25"
     project = make_project()
