@@ -92,12 +92,6 @@ def _lines(found: QuerySet[SegmentVersion]) -> list[SegmentLine]:
     return [SegmentLine(*row) for row in rows]
 
 
-def connection_for(*, project: Project, role_arn: str) -> Connection | None:
-    """The project's S3 connection with this role, else its first one; None when it has none."""
-    found = list(Connection.objects.filter(project=project).order_by("pk"))
-    return next((one for one in found if one.role_arn == role_arn), found[0] if found else None)
-
-
 def with_sizes(found: QuerySet[Segment]) -> QuerySet[Segment]:
     """``size``: how many members an import gave a segment; None for others."""
     newest = SegmentVersion.objects.filter(segment=OuterRef("pk"), version=OuterRef("version"))

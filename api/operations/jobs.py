@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
+
 from api.operations import paging
 from api.operations.contract import Call, Document, Entry, not_found, reads, writes
-from api.protocol.errors import BadRequest
 from segments import exported, importing
 from segments import queries as segment_queries
 from segments.models import Connection, ExportJob, ImportJob, Segment
-from segments.services import exports, imports
+from segments.services import connections, exports, imports
 
 TITLE = "Import and export jobs"
 _FAILURES = 100  # sentences of a job; a page has them all
 
 
 def create_import_job(call: Call) -> Document:
-    """Import a file or a folder, by the project's S3 connection with this role, or else its first one."""
+    """Import a file or a folder, by the project's S3 connection with this role, or else its first one, or one that assumes the role."""
     asked: dict[str, Any] = call.params["ImportJobRequest"]
     into = _segment(call, asked["SegmentId"]) if asked.get("SegmentId") else None
     order = imports.Order(
@@ -25,10 +26,11 @@ def create_import_job(call: Call) -> Document:
         define_segment=asked.get("DefineSegment", bool(into or asked.get("SegmentName"))), into_segment=into,
         into=ImportJob.Into.REPLACE if into else ImportJob.Into.NEW,
     )  # fmt: skip
-    job = imports.create_s3_import(
-        project=call.project, actor=call.actor, s3_url=asked["S3Url"], connection=_connection(call, asked["RoleArn"]), order=order,
-        role_arn=asked["RoleArn"], now=call.now,
-    )  # fmt: skip
+    with transaction.atomic():
+        job = imports.create_s3_import(
+            project=call.project, actor=call.actor, s3_url=asked["S3Url"], connection=_connection(call, asked["RoleArn"]), order=order,
+            role_arn=asked["RoleArn"], now=call.now,
+        )  # fmt: skip
     return _import(call, job)
 
 
@@ -51,11 +53,12 @@ def create_export_job(call: Call) -> Document:
     version = asked.get("SegmentVersion")
     if segment is not None and version is not None and not segment.versions.filter(version=version).exists():
         raise not_found("Segment version")
-    job = exports.create_export(
-        project=call.project, actor=call.actor, segment=segment, version=version if segment else None,
-        destination=ExportJob.Destination.S3, format=ExportJob.Format.JSON, s3_url_prefix=asked["S3UrlPrefix"],
-        connection=_connection(call, asked["RoleArn"]), role_arn=asked["RoleArn"], now=call.now,
-    )  # fmt: skip
+    with transaction.atomic():
+        job = exports.create_export(
+            project=call.project, actor=call.actor, segment=segment, version=version if segment else None,
+            destination=ExportJob.Destination.S3, format=ExportJob.Format.JSON, s3_url_prefix=asked["S3UrlPrefix"],
+            connection=_connection(call, asked["RoleArn"]), role_arn=asked["RoleArn"], now=call.now,
+        )  # fmt: skip
     return _export(call, job)
 
 
@@ -97,13 +100,9 @@ def _segment(call: Call, segment_id: str) -> Segment:
 
 
 def _connection(call: Call, role_arn: str) -> Connection:
-    """Raises ``BadRequest``: without one boto3 would take the keys of the machine, which may open any bucket."""
-    found = segment_queries.connection_for(project=call.project, role_arn=role_arn)
-    if found is None:
-        raise BadRequest(
-            "RoleArn: the project has no S3 connection. Make one in the console; with this role it is the one taken."
-        )
-    return found
+    return connections.connection_for_role(
+        project=call.project, actor=call.actor, role_arn=role_arn, region=call.account.region, now=call.now
+    )
 
 
 def _import(call: Call, job: ImportJob) -> Document:

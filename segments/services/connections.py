@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -16,8 +17,15 @@ from segments.models import Connection
 from segments.sources import s3
 
 
+ROLE = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]{1,200}")
+
+
 class ConnectionNameTaken(Refusal):
     """Another connection of the project has this name."""
+
+
+class NoConnection(Refusal):
+    """The project has none, and what is named as a role is none."""
 
 
 def create_connection(
@@ -49,6 +57,32 @@ def create_connection(
     except IntegrityError:
         raise ConnectionNameTaken(_("There is already a connection with this name. Choose another name.")) from None
     return connection
+
+
+def connection_for_role(*, project: Project, actor: User, role_arn: str, region: str, now: datetime.datetime) -> Connection:
+    """The project's connection with this role, else its first one; where it has none, one that assumes the role is made.
+
+    Never without a role or keys of the project's own: boto3 would take the server's, which may open any bucket. Raises
+    ``NoConnection``.
+    """
+    found = _fitting(project, role_arn)
+    if found is not None:
+        return found
+    if not ROLE.fullmatch(role_arn):
+        raise NoConnection(
+            _("RoleArn: the project has no S3 connection. Make one in the console, or name a role (arn:aws:iam::…:role/…).")
+        )
+    with transaction.atomic():
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # two first jobs at once make one connection
+        name = role_arn.rpartition("/")[2][:64]
+        return _fitting(project, role_arn) or create_connection(
+            project=project, actor=actor, name=name, role_arn=role_arn, region=region, now=now
+        )
+
+
+def _fitting(project: Project, role_arn: str) -> Connection | None:
+    found = list(Connection.objects.select_related("project").filter(project=project).order_by("pk"))
+    return next((one for one in found if one.role_arn == role_arn), found[0] if found else None)
 
 
 def delete_connection(*, connection: Connection, actor: User, now: datetime.datetime) -> None:

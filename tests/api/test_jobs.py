@@ -12,7 +12,7 @@ from core import clock
 from core.audience import Audience
 from endpoints.models import Endpoint
 from projects.models import Project
-from segments.models import ExportJob, ImportJob
+from segments.models import Connection, ExportJob, ImportJob
 from segments.services import connections, exporting, running
 from tests.api.server import Clients
 from tests.factories.api import make_access_key
@@ -112,17 +112,36 @@ def test_an_import_that_can_not_be_is_refused(given: dict[str, Any], pinpoint: A
     assert not ImportJob.objects.exists()
 
 
-def test_without_a_connection_nothing_is_read(pinpoint: Any) -> None:
+def test_a_project_without_a_connection_gets_one_that_assumes_the_role(pinpoint: Any, s3: Any) -> None:
+    project = make_project()
+    first, second = (ask(pinpoint, project, DefineSegment=True) for _turn in range(2))
+    run(first)
+
+    made = Connection.objects.get(project=project)
+    assert (made.name, made.role_arn, made.access_key_id, made.region) == ("import", ROLE, "", "ap-northeast-2")
+    assert {job.connection for job in ImportJob.objects.all()} == {made}
+    assert ImportJob.objects.get(public_id=first["Id"]).status == "COMPLETED"
+    assert second["Definition"]["RoleArn"] == ROLE
+
+
+@pytest.mark.parametrize("role", ["", "x", "arn:aws:iam::1:role/x", ROLE.replace(":role/", ":user/")])
+def test_without_a_connection_and_a_role_nothing_is_read(role: str, pinpoint: Any) -> None:
     """Otherwise boto3 would take the keys of the machine, which may open any bucket."""
     project = make_project()
     with pytest.raises(pinpoint.exceptions.BadRequestException) as refused:
-        ask(pinpoint, project)
+        ask(pinpoint, project, RoleArn=role)
     with pytest.raises(pinpoint.exceptions.BadRequestException):
         pinpoint.create_export_job(
-            ApplicationId=project.public_id, ExportJobRequest={"RoleArn": ROLE, "S3UrlPrefix": "s3://sample-audience/out/"}
+            ApplicationId=project.public_id, ExportJobRequest={"RoleArn": role, "S3UrlPrefix": "s3://sample-audience/out/"}
         )
     assert refused.value.response["Message"].startswith("RoleArn: the project has no S3 connection.")
     assert not ImportJob.objects.exists()
+
+
+def test_a_refused_job_makes_no_connection(pinpoint: Any) -> None:
+    with pytest.raises(pinpoint.exceptions.BadRequestException):
+        ask(pinpoint, make_project(), S3Url="https://example.com/x")
+    assert not Connection.objects.exists()
 
 
 def test_an_export_is_written_as_pinpoint_wrote_it(pinpoint: Any, project: Project, s3: Any) -> None:
