@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHOTS = ROOT / "var" / "screenshots"
 WIDTHS = {1440: 1000, 375: 812}  # pixels: width and height of a desk's screen and of a telephone
-_STAY_OUT = {"DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "EMAIL_URL", "PUBLIC_URL", "DJANGO_SETTINGS_MODULE"}
+STAY_OUT = {"DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "EMAIL_URL", "PUBLIC_URL", "DJANGO_SETTINGS_MODULE"}
 expect.set_options(timeout=30_000)  # milliseconds; what comes at once is seen at once
 PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 
@@ -41,7 +41,7 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("e2e")
-    environment = {name: value for name, value in os.environ.items() if name not in _STAY_OUT}
+    environment = {name: value for name, value in os.environ.items() if name not in STAY_OUT}
     environment |= {"PABAL_VAR": str(folder), "PORT": "8700", "MAILBOX_PORT": "2700", "SEND_LEASE_SECONDS": "3"}
     command = [sys.executable, "-m", "console.embedded.supervisor"]
     with (folder / "out.txt").open("w+") as out:
