@@ -56,7 +56,7 @@ class AccessKey(models.Model):
 
     @property
     def rights_in_words(self) -> str:
-        return ", ".join(str(Right(one).label) for one in self.rights)
+        return ", ".join(str(right.label) for right in Right if right in self.rights)
 
 
 class IdempotentCall(models.Model):

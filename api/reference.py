@@ -34,7 +34,18 @@ Keys for apps and browsers may call PutEvents and UpdateEndpoint of one project.
 - Errors have Pinpoint's types and bodies; what is not served answers 501 `NotImplementedException` and says so.
 - `RateLimit-*` and, with 429, `Retry-After` say what is left; the limits are Pinpoint's of 2023, the setting `API_RATES` changes them.
 - `Idempotency-Key`: a call that comes twice within a day under one key is carried out once, and answered the same.
-- A proxy in front must hand the path over as it came: with nginx `proxy_pass http://pabal;` without a path behind the name.
+
+A proxy in front must hand over the path and the host as they came, because both are signed, and bodies of 7 MB. With nginx:
+
+```nginx
+location / {
+    proxy_pass http://127.0.0.1:8000;  # no path and no slash behind it: nginx would decode %2F
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    client_max_body_size 8m;
+}
+```
 
 """
 

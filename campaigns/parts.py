@@ -49,6 +49,11 @@ def part(*, step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]
     return said
 
 
+def chosen_segments(document: Mapping[str, Any]) -> list[str]:
+    """The ids of those ticked in the wizard, else of the one that a program named."""
+    return [one for one in document.get("Pabal", {}).get("SegmentIds") or [document.get("SegmentId")] if one]
+
+
 def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     pabal = document.get("Pabal", {})
     match step:
@@ -56,8 +61,7 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
             own = {"varies": pabal.get("Varies"), "hook": document.get("Hook"), "channel": pabal.get("Channel")}
             return {"name": name, "description": pabal.get("Description", ""), **own}
         case "segment":  # several that are ticked become a new segment with each save
-            chosen = pabal.get("SegmentIds") or [document.get("SegmentId")]
-            return {"chosen": chosen, "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}
+            return {"chosen": chosen_segments(document), "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}
         case "message":
             own = {name: pabal.get(name) or None for name in ("Preheader", "DefaultSubstitutions")}
             return {

@@ -150,7 +150,9 @@ def _segment(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:
     try:
         segment = segment_queries.get_segment(project=campaign.project, segment_id=segment_id)
         types = channels.endpoint_types(campaign.document)
-        counts = segment_queries.segment_counts(project=campaign.project, segment=segment, now=now, channels=types)
+        counts = segment_queries.segment_counts(
+            project=campaign.project, segment=segment, version=campaign.document.get("SegmentVersion"), now=now, channels=types
+        )  # fmt: skip
     except Segment.DoesNotExist:
         yield _error("segment_gone", _("The segment was deleted. Choose another one."), "segment")
     except Refusal as refusal:

@@ -75,7 +75,9 @@ def counts(campaign: Campaign) -> segment_queries.Counts | None:
     try:
         segment = segment_queries.get_segment(project=campaign.project, segment_id=campaign.document["SegmentId"])
         types = channels.endpoint_types(campaign.document)
-        return segment_queries.segment_counts(project=campaign.project, segment=segment, now=clock.now(), channels=types)
+        return segment_queries.segment_counts(
+            project=campaign.project, segment=segment, version=campaign.document.get("SegmentVersion"), now=clock.now(), channels=types
+        )  # fmt: skip
     except (Segment.DoesNotExist, Refusal):
         return None
 
@@ -86,7 +88,8 @@ def audience(campaign: Campaign) -> Audience | None:
         return None
     try:
         return evaluation.evaluate_segment(
-            project_id=campaign.project_id, segment_id=campaign.document["SegmentId"], now=clock.now()
+            project_id=campaign.project_id, segment_id=campaign.document["SegmentId"], version=campaign.document.get("SegmentVersion"),
+            now=clock.now(),
         )  # fmt: skip
     except Refusal:
         return None

@@ -89,7 +89,7 @@ def _segment(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
     own = queries.own_segment(campaign=campaign)
     initial = {
         "way": "filter" if own else "existing",
-        "segments": campaign.document.get("Pabal", {}).get("SegmentIds", []),
+        "segments": [] if own else parts.chosen_segments(campaign.document),
         "holdout": campaign.document.get("HoldoutPercent", 0),
     }
     form = forms.SegmentStepForm(request.POST or None, initial=initial, project=access.project)

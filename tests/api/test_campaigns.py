@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from campaigns import parts, review
 from campaigns.models import Campaign, Run, RunExclusion, Slice, SliceOutcome, Treatment
-from campaigns.services import occurrences
+from campaigns.services import occurrences, steps
+from campaigns.views import reviewing
 from core import clock
 from core.audience import Audience
 from messaging.services import channels, templates
 from projects.models import Project
-from segments.models import Segment
+from segments.models import Segment, SegmentVersion
 from tests.api.server import Clients
 from tests.factories.api import make_access_key
 from tests.factories.campaigns import HTML, make_campaign, make_import_segment, make_run
@@ -138,6 +140,34 @@ def test_what_has_begun_keeps_what_it_says(pinpoint: Any, project: Project, segm
     assert Campaign.objects.get().name == "가을"
     assert update(pinpoint, project, made, IsPaused=True)["State"]["CampaignStatus"] == "PAUSED"
     assert update(pinpoint, project, made, IsPaused=False)["State"]["CampaignStatus"] == "EXECUTING"
+
+
+def test_another_segment_takes_the_place_of_what_the_wizard_chose(pinpoint: Any, project: Project, segment: Segment) -> None:
+    others = [make_import_segment(project=project, members=Audience([1]), name=f"s{n}").public_id for n in range(2)]
+    made = create(pinpoint, project, request(segment, IsPaused=True))
+    campaign = Campaign.objects.get(public_id=made["Id"])
+    steps.save_segment_step(
+        campaign=campaign, actor=None, chosen=others, definition=None, holdout=0, now=clock.now(), base_version=None
+    )
+
+    changed = update(pinpoint, project, made, SegmentId=segment.public_id, SegmentVersion=1)
+
+    campaign.refresh_from_db()
+    assert (changed["SegmentId"], changed["SegmentVersion"]) == (segment.public_id, 1)
+    assert parts.chosen_segments(campaign.document) == [segment.public_id]
+
+
+def test_the_review_counts_the_version_of_the_segment_that_is_sent_to(pinpoint: Any, project: Project, segment: Segment) -> None:
+    made = create(pinpoint, project, request(segment, IsPaused=True, SegmentVersion=1))
+    SegmentVersion.objects.create(segment=segment, version=2, members=Audience(), import_definition={"Size": 0})
+    Segment.objects.filter(pk=segment.pk).update(version=2)
+    campaign = Campaign.objects.get(public_id=made["Id"])
+
+    counts = reviewing.counts(campaign)
+
+    assert counts is not None
+    assert (counts.matching, counts.eligible) == (1, 1)
+    assert [one.code for one in review.findings(campaign=campaign, now=clock.now()) if one.code == "nobody"] == []
 
 
 def test_treatments_come_back_with_their_numbers(pinpoint: Any, project: Project, segment: Segment) -> None:

@@ -153,3 +153,70 @@ def test_an_unsigned_call_of_the_running_server_is_403(stack: Stack) -> None:
     with refused.value as answer:
         assert (answer.code, answer.headers["x-amzn-ErrorType"]) == (403, "ForbiddenException")
         assert set(json.load(answer)) == {"RequestID", "Message"}
+
+
+def test_a_segment_drawn_in_the_builder_is_a_document_that_create_segment_accepts(
+    account: Account, app: str, members: str, stack: Stack, page: Page
+) -> None:
+    log_in(page, stack)
+    page.goto(f"/p/{app}/segments/{members}/")
+    page.get_by_role("link", name="Filter this segment").click()
+    page.get_by_label("Segment name").fill("정상 직원 2")
+    for name, value in (("status", "정상"), ("type", "직원")):
+        page.get_by_role("button", name="Add a filter").click()
+        row = page.locator(".filter-row").last
+        row.get_by_label("Attribute").select_option(f"UserAttributes.{name}")
+        row.locator(".ts-control input").fill(value)
+        page.keyboard.press("Enter")
+        page.get_by_label("Segment name").click()
+        expect(page.locator(".ts-dropdown:visible")).to_have_count(0)
+    expect(page.locator('[data-count="eligible"]')).to_have_text("80")
+    page.get_by_role("button", name="Save the segment").click()
+    expect(page.get_by_role("link", name="Edit")).to_be_visible()
+
+    pinpoint = account.boto3()
+    found = pinpoint.get_segments(ApplicationId=app)["SegmentsResponse"]["Item"]
+    drawn = next(one for one in found if one["Name"] == "정상 직원 2")
+    written = {name: drawn[name] for name in ("Name", "SegmentGroups", "tags")}
+    again = pinpoint.create_segment(ApplicationId=app, WriteSegmentRequest=written)["SegmentResponse"]
+
+    assert drawn["tags"] == {}
+    assert {name: again[name] for name in written} == written
+    page.goto(f"/p/{app}/segments/{again['Id']}/")
+    expect(page.locator('[data-count="eligible"]')).to_have_text("80")
+    page.get_by_role("link", name="Edit").click()
+    expect(page.locator(".filter-row")).to_have_count(2)
+
+
+def test_a_campaign_made_by_a_program_opens_in_the_wizard_and_what_is_changed_there_is_read_by_the_program(
+    account: Account, app: str, members: str, stack: Stack, page: Page
+) -> None:
+    pinpoint = account.boto3()
+    mail = {"FromAddress": "shop@example.com", "Title": "(광고) by boto3", "HtmlBody": HTML}
+    request: dict[str, Any] = {
+        "Name": "by boto3", "SegmentId": members, "IsPaused": True, "MessageConfiguration": {"EmailMessage": mail},
+        "Schedule": {"StartTime": "2099-01-01T09:00:00+09:00", "Frequency": "DAILY", "EndTime": "2099-01-05T09:00:00+09:00", "Timezone": "UTC+09"},
+        "Limits": {"Daily": 2}, "HoldoutPercent": 10,
+    }  # fmt: skip
+    made = pinpoint.create_campaign(ApplicationId=app, WriteCampaignRequest=request)["CampaignResponse"]
+    ids = {"ApplicationId": app, "CampaignId": made["Id"]}
+
+    log_in(page, stack)
+    wizard = f"/p/{app}/campaigns/{made['Id']}/edit/"
+    page.goto(wizard + "segment/")
+    expect(page.locator("input[name=segments]:checked")).to_have_value(members)
+    page.goto(wizard + "schedule/")
+    expect(page.get_by_label("How often")).to_have_value("DAILY")
+    page.goto(wizard + "message/")
+    expect(page.get_by_label("Sender", exact=True)).to_have_value("shop@example.com")
+    expect(page.get_by_label("Subject", exact=True)).to_have_value("(광고) by boto3")
+    page.get_by_label("Subject", exact=True).fill("(광고) by a person")
+    page.get_by_role("button", name="Next: the time").click()
+    expect(page.get_by_label("How often")).to_be_visible()
+
+    changed = pinpoint.get_campaign(**ids)["CampaignResponse"]
+    assert changed["MessageConfiguration"]["EmailMessage"]["Title"] == "(광고) by a person"
+    assert changed["MessageConfiguration"]["EmailMessage"]["HtmlBody"] == HTML
+    kept = ("Name", "SegmentId", "Schedule", "Limits", "HoldoutPercent", "IsPaused")
+    assert {name: changed[name] for name in kept} == {name: made[name] for name in kept}
+    pinpoint.delete_campaign(**ids)
