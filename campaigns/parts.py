@@ -61,7 +61,11 @@ def _said(step: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
             own = {"varies": pabal.get("Varies"), "hook": document.get("Hook"), "channel": pabal.get("Channel")}
             return {"name": name, "description": pabal.get("Description", ""), **own}
         case "segment":  # several that are ticked become a new segment with each save
-            return {"chosen": chosen_segments(document), "filter": pabal.get("FilterVersion"), "holdout": document.get("HoldoutPercent") or 0}
+            return {
+                "chosen": chosen_segments(document),
+                "filter": pabal.get("FilterVersion"),
+                "holdout": document.get("HoldoutPercent") or 0,
+            }
         case "message":
             own = {name: pabal.get(name) or None for name in ("Preheader", "DefaultSubstitutions")}
             return {

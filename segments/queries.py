@@ -19,7 +19,7 @@ from segments import pinpoint
 from segments.evaluation import evaluate_document, evaluate_segment, parse_document
 from segments.evaluation.moment import Moment
 from segments.evaluation.sql import Query, definition_query
-from segments.models import Connection, Segment, SegmentVersion
+from segments.models import Segment, SegmentVersion
 from segments.pinpoint import PinpointDefinition
 
 

@@ -31,10 +31,12 @@ def get_endpoint(call: Call) -> Document:
 
 
 def update_endpoint(call: Call) -> Document:
-    """Create an endpoint or change what is given of it; done when it is answered."""
-    item = _item(call, call.params["EndpointRequest"], call.params["EndpointId"])
+    """Create an endpoint or change what is given of it; done when it is answered. A new one without a channel is an app's own."""
+    items = update.with_apps_own(
+        project=call.project, items=[_item(call, call.params["EndpointRequest"], call.params["EndpointId"])]
+    )
     (answer,) = update.update_endpoints(
-        project=call.project, items=[item], source=OptOutEntry.Source.API, now=call.now, actor_id=call.key.created_by_id
+        project=call.project, items=items, source=OptOutEntry.Source.API, now=call.now, actor_id=call.key.created_by_id
     )
     if isinstance(answer, ItemRefused):
         raise BadRequest(_said(answer))
@@ -46,7 +48,7 @@ def update_endpoints_batch(call: Call) -> Document:
     given = call.params["EndpointBatchRequest"].get("Item")
     if not given:
         raise BadRequest("Item: it is missing.")
-    items = [_item(call, one, one.get("Id", "")) for one in given]
+    items = update.with_apps_own(project=call.project, items=[_item(call, one, one.get("Id", "")) for one in given])
     with transaction.atomic():
         answers = update.update_endpoints(
             project=call.project, items=items, source=OptOutEntry.Source.API, now=call.now, actor_id=call.key.created_by_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from api.operations import paging
 from api.operations.contract import Call, Document, Entry, not_found, reads, writes
@@ -76,7 +77,7 @@ def get_export_jobs(call: Call) -> Document:
 
 def import_jobs(call: Call, *, segment: Segment | None = None) -> Document:
     rows = importing.jobs(project=call.project).select_related("segment", "into_segment", "connection", "project")
-    rows = rows.filter(segment=segment) if segment else rows
+    rows = rows.filter(Q(segment=segment) | Q(into_segment=segment)) if segment else rows
     size, before = paging.page_size(call.params), paging.after(call.params)
     rows = rows.filter(pk__lt=before) if before is not None else rows
     page, token = paging.cut(list(rows[: size + 1]), size, lambda job: job.pk)

@@ -75,7 +75,7 @@ def get_segment_versions(call: Call) -> Document:
 
 
 def get_segment_import_jobs(call: Call) -> Document:
-    """The jobs that made it or changed it, newest first."""
+    """The jobs that made it or change it, newest first."""
     return jobs.import_jobs(call, segment=found_segment(call))
 
 

@@ -71,7 +71,9 @@ def _document(stored: Mapping[str, Any], request: Mapping[str, Any], default_sen
         given.pop("tags", None)
     if "SegmentId" in given and given["SegmentId"] != stored.get("SegmentId"):
         given.setdefault("SegmentVersion", None)  # of the segment that was, as what the wizard keeps of it
-        given["Pabal"] = {name: one for name, one in stored.get("Pabal", {}).items() if name not in ("SegmentIds", "FilterVersion")}
+        given["Pabal"] = {
+            name: one for name, one in stored.get("Pabal", {}).items() if name not in ("SegmentIds", "FilterVersion")
+        }
     if "Limits" in given:
         given["Limits"] = {name: value for name, value in given["Limits"].items() if value != 0}  # Pinpoint's "no limit"
     document = {name: value for name, value in {**stored, **given}.items() if value not in (None, "", 0, {}, [])}

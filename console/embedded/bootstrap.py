@@ -132,7 +132,15 @@ def _front_end_packages(*, with_dev: bool) -> None:
         folder = Path(found.stdout.strip()) / "bin"
         environment["PATH"] = f"{folder}:{VENV / 'bin'}:{environment.get('PATH', '')}"
         npm = shutil.which("npm", path=environment["PATH"]) or "npm"
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *([] if with_dev else ["--omit=dev"])]
+    command = [
+        npm,
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        *([] if with_dev else ["--omit=dev"]),
+    ]
     _run(command, "A front-end package could not be fetched", environment)
     stamp.write_text(wanted)
 

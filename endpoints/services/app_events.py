@@ -25,8 +25,8 @@ from analytics.services.event_types import LIMIT, kinds_of
 from core.errors import Refusal
 from endpoints import queries
 from endpoints.arrivals import Told, instants
-from endpoints.models import ChannelType, OptOutEntry
-from endpoints.services.update import Accepted, update_endpoints
+from endpoints.models import OptOutEntry
+from endpoints.services.update import Accepted, of_an_app, update_endpoints
 from endpoints.writing.refusals import ItemRefused
 from projects.models import Project
 
@@ -143,11 +143,7 @@ def _document(endpoint_id: str, said: Mapping[str, Any], is_known: bool) -> dict
     attributes = document.get("Attributes")
     if isinstance(attributes, Mapping):  # a public endpoint's are texts, not lists of texts
         document["Attributes"] = {name: [value] if isinstance(value, str) else value for name, value in attributes.items()}
-    if not is_known and not document.get("ChannelType"):
-        document["ChannelType"] = ChannelType.IN_APP
-    if not is_known and not document.get("Address") and document["ChannelType"] == ChannelType.IN_APP:
-        document["Address"] = endpoint_id
-    return document
+    return document if is_known else of_an_app(document)
 
 
 def check_event(event: Mapping[str, Any]) -> None:

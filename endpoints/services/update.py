@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
-from endpoints.models import AttributeKind, OptOutEntry
+from endpoints.models import AttributeKind, ChannelType, Endpoint, OptOutEntry
 from endpoints.services import catalogue
 from endpoints.writing import addresses, removal, rules
 from endpoints.writing.dates import look_like_dates
@@ -69,6 +69,23 @@ def update_endpoints(
         elif refusal is not None:
             answers.append(refusal)
     return answers
+
+
+def of_an_app(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A new endpoint that names no channel, as PutEvents and UpdateEndpoint make it: an app's own, which in-app messages reach."""
+    made = {**document, "ChannelType": document.get("ChannelType") or ChannelType.IN_APP}
+    if made["ChannelType"] == ChannelType.IN_APP and not made.get("Address"):
+        made["Address"] = made["Id"]
+    return made
+
+
+def with_apps_own(*, project: Project, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The items; of those that nobody knows yet and that name neither channel nor address, an app's own."""
+    bare = {one["Id"].lower() for one in items if one["Id"] and not one.get("ChannelType") and not one.get("Address")}
+    if not bare:
+        return list(items)
+    new = bare - set(Endpoint.objects.filter(project=project, endpoint_key__in=bare).values_list("endpoint_key", flat=True))
+    return [of_an_app(one) if one["Id"].lower() in new else one for one in items]
 
 
 def delete_endpoints(*, project: Project, endpoint_ids: Sequence[str]) -> int:

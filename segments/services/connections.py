@@ -16,7 +16,6 @@ from projects.services import audit
 from segments.models import Connection
 from segments.sources import s3
 
-
 ROLE = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]{1,200}")
 
 

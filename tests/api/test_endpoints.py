@@ -68,10 +68,26 @@ def test_an_update_keeps_what_it_does_not_name_and_an_empty_list_takes_an_attrib
     assert OptOutEntry.objects.get().source == OptOutEntry.Source.API
 
 
+def test_a_new_endpoint_without_a_channel_is_an_apps_own_until_it_gets_one(pinpoint: Any, project: Project) -> None:
+    """As apps begin: who uses it, and no address yet."""
+    put(pinpoint, project, "Device/1", User={"UserId": "u1"}, Demographic={"Platform": "iOS"})
+    batch = {"Item": [{"Id": "device/2", "Attributes": {"a": ["1"]}}, {"Id": "device/1", "Metrics": {"n": 1}}]}
+    pinpoint.update_endpoints_batch(ApplicationId=project.public_id, EndpointBatchRequest=batch)
+    first, second = (got(pinpoint, project, f"device/{n}") for n in (1, 2))
+    put(pinpoint, project, "device/1", ChannelType="EMAIL", Address="a@example.com")
+    put(pinpoint, project, "device/1", Metrics={"n": 2})
+
+    assert (first["ChannelType"], first["Address"], first["Metrics"]) == ("IN_APP", "Device/1", {"n": 1.0})
+    assert (second["ChannelType"], second["Attributes"]) == ("IN_APP", {"a": ["1"]})
+    found = got(pinpoint, project, "device/1")
+    assert (found["ChannelType"], found["Address"], found["User"]["UserId"]) == ("EMAIL", "a@example.com", "u1")
+
+
 @pytest.mark.parametrize(
     ("document", "path"),
     [
         ({"ChannelType": "EMAIL"}, "Address"),
+        ({"Address": "a@example.com"}, "ChannelType"),
         ({"ChannelType": "EMAIL", "Address": "no address"}, "Address"),
         ({"ChannelType": "FAX", "Address": "1"}, "ChannelType"),
         ({"ChannelType": "EMAIL", "Address": "a@example.com", "OptOut": "SOME"}, "OptOut"),

@@ -18,9 +18,12 @@ from api.protocol.model import model
 from api.services.access_keys import NewKey
 from api.tasks import tick_calls
 from core import clock
+from core.audience import Audience
 from endpoints.ports import ErasedPerson
 from projects.models import Project
+from segments.models import SegmentVersion
 from tests.api.server import Clients, Server, call, send, signed
+from tests.factories.campaigns import make_import_segment
 from tests.factories.projects import make_project
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +92,19 @@ def test_what_the_model_refuses_is_named(body: bytes, said: str, server: Server,
     assert answer.status == 400
     assert said in json.loads(answer.body)["Message"]
     assert not Project.objects.exists()
+
+
+def test_what_goes_wrong_here_is_500_in_pinpoints_form_and_told_by_the_log(
+    server: Server, account_key: NewKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = make_project()
+    segment = make_import_segment(project=project, members=Audience([1]))
+    SegmentVersion.objects.update(import_definition="no object")
+    answer = call(server.url, account_key, "GET", f"/v1/apps/{project.public_id}/segments/{segment.public_id}")
+    said = json.loads(answer.body)
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (500, "InternalServerErrorException")
+    assert said["Message"] == "An internal error occurred. The server's log has it under this RequestID."
+    assert said["RequestID"] in caplog.text
 
 
 def test_a_body_beyond_seven_megabytes_is_413(server: Server, account_key: NewKey) -> None:

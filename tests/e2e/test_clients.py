@@ -62,7 +62,9 @@ def log_in(page: Page, stack: Stack) -> None:
 def test_the_aws_cli_walks_from_a_project_to_its_numbers(
     account: Account, app: str, members: str, stack: Stack, page: Page
 ) -> None:
-    groups = [{"SourceSegments": [{"Id": members}], "SourceType": "ANY", "Type": "ALL", "Dimensions": [{"UserAttributes": STAFF}]}]
+    groups = [
+        {"SourceSegments": [{"Id": members}], "SourceType": "ANY", "Type": "ALL", "Dimensions": [{"UserAttributes": STAFF}]}
+    ]
     segment = account.cli(
         "create-segment", application_id=app,
         write_segment_request={"Name": "정상 직원", "SegmentGroups": {"Include": "ALL", "Groups": groups}},
@@ -122,7 +124,9 @@ def test_the_sdk_for_javascript_calls_each_group_of_operations(account: Account)
     assert set(statuses.values()) == {200, 201, 202, 204}
     (endpoint,) = told["GetUserEndpoints"]["EndpointsResponse"]["Item"]
     assert (endpoint["Id"], endpoint["User"]["UserId"]) == ("us-east-1:abc/def +ü", "u/1 +")
-    assert told["PutEvents"]["EventsResponse"]["Results"]["us-east-1:abc/def +ü"]["EventsItemResponse"]["one"]["StatusCode"] == 202
+    assert (
+        told["PutEvents"]["EventsResponse"]["Results"]["us-east-1:abc/def +ü"]["EventsItemResponse"]["one"]["StatusCode"] == 202
+    )
     assert told["SendMessages"]["MessageResponse"]["Result"]["direct@example.com"]["DeliveryStatus"] == "SUCCESSFUL"
     assert told["PhoneNumberValidate"]["NumberValidateResponse"]["PhoneType"] == "MOBILE"
     assert told["GetCampaignDateRangeKpi"]["CampaignDateRangeKpiResponse"]["KpiResult"]["Rows"] == []
@@ -195,7 +199,9 @@ def test_a_campaign_made_by_a_program_opens_in_the_wizard_and_what_is_changed_th
     mail = {"FromAddress": "shop@example.com", "Title": "(광고) by boto3", "HtmlBody": HTML}
     request: dict[str, Any] = {
         "Name": "by boto3", "SegmentId": members, "IsPaused": True, "MessageConfiguration": {"EmailMessage": mail},
-        "Schedule": {"StartTime": "2099-01-01T09:00:00+09:00", "Frequency": "DAILY", "EndTime": "2099-01-05T09:00:00+09:00", "Timezone": "UTC+09"},
+        "Schedule": {
+            "StartTime": "2099-01-01T09:00:00+09:00", "EndTime": "2099-01-05T09:00:00+09:00", "Frequency": "DAILY", "Timezone": "UTC+09",
+        },
         "Limits": {"Daily": 2}, "HoldoutPercent": 10,
     }  # fmt: skip
     made = pinpoint.create_campaign(ApplicationId=app, WriteCampaignRequest=request)["CampaignResponse"]
