@@ -44,6 +44,7 @@ SENTENCES = {
     "image.added": _("%(who)s added the picture %(what)s."),
     "image.deleted": _("%(who)s deleted the picture %(what)s."),
     "template.tagged": _("%(who)s changed the tags of the template %(what)s."),
+    "template.version_deleted": _("%(who)s deleted version %(version)s of the template %(what)s."),
     "template.deleted": _("%(who)s deleted the template %(what)s with all its versions."),
 }
 

@@ -103,11 +103,14 @@ def _update(kind: TemplateType, member: str) -> Function:
 
 def _delete(kind: TemplateType, _member: str) -> Function:
     def delete(call: Call) -> Document:
-        """Delete a template with all its versions; one that a campaign uses stays."""
+        """Delete a template with all its versions, or one `version` that is not active; what a campaign uses stays."""
         template = _changeable(call, _found(call, kind))
-        if call.params.get("Version"):
-            raise BadRequest("version: single versions are kept; delete the template with all of them.")
-        templates.delete_template(template=template, actor=call.actor, now=call.now)
+        version = call.params.get("Version")
+        if version:
+            held = _version(template, version)
+            templates.delete_version(template=template, actor=call.actor, version=held.version, now=call.now)
+        else:
+            templates.delete_template(template=template, actor=call.actor, now=call.now)
         return call.accepted
 
     return delete

@@ -190,15 +190,30 @@ def delete_template(*, template: MessageTemplate, actor: User | None, now: datet
         held = MessageTemplate.objects.select_for_update(of=("self",)).filter(pk=template.pk).first()
         if held is None:
             return  # somebody else was quicker
-        users = [user for user in template_uses.users_of(template=held) if not user.is_finished]
-        if users:
-            names = ", ".join(f"“{user.name}”" for user in users[:5])
-            raise TemplateInUse(
-                _("It is used by %(names)s. Choose another message there, or delete what uses it, first.") % {"names": names},
-                users,
-            )
+        _check_unused([user for user in template_uses.users_of(template=held) if not user.is_finished])
         _audit(held, actor, "template.deleted", now, name=held.name)
         held.delete()
+
+
+def delete_version(*, template: MessageTemplate, actor: User | None, version: int | str, now: datetime.datetime) -> None:
+    """Delete one version, whose number is never given again; the only one goes with the template.
+
+    Raises ``NoSuchVersion``, ``TemplateInUse`` while a campaign that is not finished pins it, ``TemplateRefused`` for the active one.
+    """
+    with transaction.atomic():
+        held = _held(template)
+        chosen = version_of(held, version)
+        if held.versions.count() == 1:
+            delete_template(template=held, actor=actor, now=now)
+            return
+        if chosen.version == held.active_version:
+            raise TemplateRefused(
+                _("Version %(version)s is the active one. Make another one active first.") % {"version": chosen.version}
+            )
+        _check_unused([u for u in template_uses.users_of(template=held) if u.version == chosen.version and not u.is_finished])
+        _audit(held, actor, "template.version_deleted", now, version=chosen.version)
+        chosen.delete()
+        _touch(held, now)
 
 
 def hold_template(*, project: Project, template_type: str, name: str) -> MessageTemplate | None:
@@ -243,6 +258,14 @@ def _add_version(
     held.last_version += 1
     _touch(held, now)
     return _keep(held, held.last_version, document, actor, now)
+
+
+def _check_unused(users: list[TemplateUser]) -> None:
+    if users:
+        names = ", ".join(f"“{user.name}”" for user in users[:5])
+        raise TemplateInUse(
+            _("It is used by %(names)s. Choose another message there, or delete what uses it, first.") % {"names": names}, users
+        )
 
 
 def _save_over(

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from messaging.models import MessageTemplate
+from projects.models import AuditEntry
 from tests.api.server import Clients
 from tests.factories.api import make_access_key
+from tests.factories.campaigns import make_campaign
 from tests.factories.projects import make_project
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +84,44 @@ def test_the_latest_version_alone_is_saved_over(pinpoint: Any) -> None:
         with pytest.raises(pinpoint.exceptions.BadRequestException):
             call(pinpoint, "update", "sms", SMSTemplateRequest={"Body": "no"}, **given)
     assert [call(pinpoint, "get", "sms", Version=v)["SMSTemplateResponse"]["Body"] for v in "12"] == ["1b", "2b"]
+
+
+def test_one_version_is_deleted_and_its_number_never_given_again(pinpoint: Any) -> None:
+    call(pinpoint, "create", "sms", SMSTemplateRequest={"Body": "1"})
+    for body in ("2", "3"):
+        call(pinpoint, "update", "sms", SMSTemplateRequest={"Body": body}, CreateNewVersion=True)
+
+    call(pinpoint, "delete", "sms", Version="3")
+    with pytest.raises(pinpoint.exceptions.NotFoundException):
+        call(pinpoint, "delete", "sms", Version="3")
+    with pytest.raises(pinpoint.exceptions.BadRequestException):
+        call(pinpoint, "delete", "sms", Version="1")
+    call(pinpoint, "update", "sms", SMSTemplateRequest={"Body": "2b"}, Version="2")
+    call(pinpoint, "update", "sms", SMSTemplateRequest={"Body": "4"}, CreateNewVersion=True)
+    listed = pinpoint.list_template_versions(TemplateName="news", TemplateType="sms")["TemplateVersionsResponse"]["Item"]
+    for version in ("4", "2", "1"):
+        call(pinpoint, "delete", "sms", Version=version)
+
+    assert [one["Version"] for one in listed] == ["4", "2", "1"]
+    assert not MessageTemplate.objects.exists()
+    assert [one.verb for one in AuditEntry.objects.order_by("pk")][-3:] == ["template.version_deleted"] * 2 + ["template.deleted"]
+
+
+def test_a_version_that_a_campaign_pins_stays(pinpoint: Any) -> None:
+    project = make_project()
+    call(pinpoint, "create", "email", EmailTemplateRequest={"Subject": "1", "HtmlPart": "<p>1</p>"})
+    for subject in ("2", "3"):
+        call(pinpoint, "update", "email", EmailTemplateRequest={"Subject": subject}, CreateNewVersion=True)
+    campaign = make_campaign(
+        project=project, document={"TemplateConfiguration": {"EmailTemplate": {"Name": "news", "Version": "2"}}}
+    )
+
+    with pytest.raises(pinpoint.exceptions.BadRequestException) as refused:
+        call(pinpoint, "delete", "email", Version="2")
+    call(pinpoint, "delete", "email", Version="3")
+
+    assert campaign.name in refused.value.response["Message"]
+    assert MessageTemplate.objects.get().versions.count() == 2
 
 
 @pytest.mark.parametrize(
