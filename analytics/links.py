@@ -33,11 +33,11 @@ class BadToken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LinkContext:
-    """The run that a link belongs to."""
+    """The run that a link belongs to; without one, a message that was sent to somebody directly."""
 
     project_id: int
-    campaign_id: int
-    run_id: int
+    campaign_id: int = 0
+    run_id: int = 0
     treatment: int = 0
 
 

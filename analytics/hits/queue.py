@@ -42,11 +42,13 @@ def hit_event(*, kind: EventKind, token: SignedHit, now: datetime.datetime, user
     if token.target:
         data["link"] = token.target[:2000]
     context = token.context
+    of_campaign = context.campaign_id > 0  # 0: a message that was sent directly
     is_person = kind == EventKind.EMAIL_UNSUBSCRIBE  # that takes a button, or a mail program that was told to
     return EventRow(
         id=uuid.uuid4(), occurred_at=now, project_id=context.project_id, endpoint_id=token.endpoint_id, kind=kind,
         hit_class=HitClass.PERSON if is_person else hit_class(method=method, user_agent=user_agent),
-        source_kind=SourceKind.CAMPAIGN, source_id=context.campaign_id, run_id=context.run_id, treatment=context.treatment,
+        source_kind=SourceKind.CAMPAIGN if of_campaign else SourceKind.DIRECT, source_id=context.campaign_id if of_campaign else None,
+        run_id=context.run_id if of_campaign else None, treatment=context.treatment,
         link_number=token.link_number, data=data, domain=token.domain, client=client_of(user_agent),
     )  # fmt: skip
 

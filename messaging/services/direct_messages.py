@@ -10,13 +10,14 @@ import email
 import email.policy
 import email.utils
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from analytics.events import EventRow
+from analytics.links import LinkContext, RunLinks, run_links
 from analytics.models import EventKind
 from analytics.services import mail_domains
 from analytics.services.record import record_events
@@ -72,14 +73,25 @@ def send_direct(
     if not left:
         return results
     message = _from_sender(project, message)
-    outgoing, failed = _built(project, left, message, now)
+    domains = _domains(project, left)
+    outgoing, failed = _built(project, left, message, domains, now)
     results |= failed
     if outgoing:
         deliveries = _delivered(project, message.content.from_address, [one.message for one in outgoing])
         told = list(zip(outgoing, deliveries, strict=True))
         results |= {one.recipient.key: _result(delivery, one.message_id) for one, delivery in told}
-        _record(project, [(one.recipient, delivery) for one, delivery in told], now)
+        _record(project, [(one.recipient, delivery) for one, delivery in told], domains, now)
     return results
+
+
+def _domains(project: Project, recipients: Sequence[Recipient]) -> dict[str, int]:
+    """Of the recipients that are endpoints, by their keys: the number of where the mail goes."""
+    names = {one.key: key_of(one.address).rpartition("@")[2] for one in recipients if one.endpoint_pk}
+    if not names:
+        return {}
+    with transaction.atomic():
+        numbers = mail_domains.numbers_of(project_id=project.pk, names=set(names.values()))
+    return {key: numbers[name] for key, name in names.items()}
 
 
 def _refused(project: Project, recipients: Sequence[Recipient]) -> dict[str, Result]:
@@ -123,9 +135,10 @@ def _from_sender(project: Project, message: DirectMessage) -> DirectMessage:
 
 
 def _built(
-    project: Project, recipients: Sequence[Recipient], message: DirectMessage, now: datetime.datetime
+    project: Project, recipients: Sequence[Recipient], message: DirectMessage, domains: Mapping[str, int], now: datetime.datetime
 ) -> tuple[list[_Built], dict[str, Result]]:
-    """The messages, and whose could not be written."""
+    """The messages, and whose could not be written. Opens and clicks count for those who are endpoints."""
+    links = run_links(context=LinkContext(project.pk))
     sender = message.content.from_address
     signer = signing.signer_for(
         project=project, address=sender, without=routing.rewritten_headers(project=project, sender=sender)
@@ -135,7 +148,9 @@ def _built(
     for number, recipient in enumerate(recipients):
         message_id = uuid.uuid4().hex
         try:
-            data = _data(project, message, recipient, signer, message_id, now)
+            if recipient.endpoint_pk:
+                links.set_recipient(recipient.endpoint_pk, domains[recipient.key])
+            data = _data(project, message, recipient, links if recipient.endpoint_pk else None, signer, message_id, now)
         except (Refusal, ValueError) as refused:
             said = refused.message if isinstance(refused, Refusal) else "No header can carry the address."
             failed[recipient.key] = Result("PERMANENT_FAILURE", 400, said)
@@ -147,14 +162,22 @@ def _built(
 
 
 def _data(
-    project: Project, message: DirectMessage, recipient: Recipient, signer: Signer | None, message_id: str, now: datetime.datetime
+    project: Project,
+    message: DirectMessage,
+    recipient: Recipient,
+    links: RunLinks | None,
+    signer: Signer | None,
+    message_id: str,
+    now: datetime.datetime,
 ) -> bytes:
     if message.raw:
         whole = message.raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         return whole if signer is None else signer.sign(whole, now=now)
     program, content, values = message_for(message, recipient, allow_unescaped=project.allows_raw_values)
     builder = MimeBuilder(content=content, project_id=project.public_id, signer=signer)
-    rendered = render(program, document=values, now=now)
+    rendered = render(program, document=values, links=links, endpoint_id=recipient.endpoint_pk, now=now)
+    if not program.has_unsubscribe:  # a receipt is no list that one leaves
+        rendered.unsubscribe_url = ""
     return builder.build(rendered=rendered, recipient=recipient.address, message_id=message_id, now=now)
 
 
@@ -176,25 +199,24 @@ def _result(delivery: Delivery, message_id: str) -> Result:
     return Result(status, code, delivery.reply or delivery.code or status, message_id)
 
 
-def _record(project: Project, told: Sequence[tuple[Recipient, Delivery]], now: datetime.datetime) -> None:
+def _record(
+    project: Project, told: Sequence[tuple[Recipient, Delivery]], domains: Mapping[str, int], now: datetime.datetime
+) -> None:
     """The events of those who are endpoints: sent, and delivered or bounced."""
-    own = [(recipient, delivery) for recipient, delivery in told if recipient.endpoint_pk]
-    names = {recipient.key: key_of(recipient.address).rpartition("@")[2] for recipient, _delivery in own}
     events: list[EventRow] = []
-    with transaction.atomic():
-        numbers = mail_domains.numbers_of(project_id=project.pk, names=set(names.values())) if names else {}
-        for recipient, delivery in own:
-            kind, data = _outcome(delivery)
-            if kind is None:
-                continue
-            for one, said in ((EventKind.EMAIL_SEND, None), (kind, data)):
-                events.append(
-                    EventRow(
-                        id=uuid.uuid4(), occurred_at=now, project_id=project.pk, endpoint_id=recipient.endpoint_pk, kind=one, data=said,
-                        domain=numbers[names[recipient.key]],
-                    )
-                )  # fmt: skip
-        if events:
+    for recipient, delivery in told:
+        kind, data = _outcome(delivery)
+        if kind is None or not recipient.endpoint_pk:
+            continue
+        for one, said in ((EventKind.EMAIL_SEND, None), (kind, data)):
+            events.append(
+                EventRow(
+                    id=uuid.uuid4(), occurred_at=now, project_id=project.pk, endpoint_id=recipient.endpoint_pk, kind=one, data=said,
+                    domain=domains[recipient.key],
+                )
+            )  # fmt: skip
+    if events:
+        with transaction.atomic():
             record_events(events=events)
 
 

@@ -64,8 +64,8 @@ def _write(order: dict[str, Any]) -> None:
         opt_out=OptOut(order["opt_out"]),
         source=OptOutEntry.Source(order["source"]),
         now=datetime.datetime.fromisoformat(order["at"]),
-        campaign_id=int(order["campaign"]),
-        run_id=int(order["run"]),
+        campaign_id=int(order["campaign"]) or None,  # 0: a message that was sent directly
+        run_id=int(order["run"]) or None,
     )
 
 

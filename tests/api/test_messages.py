@@ -5,23 +5,29 @@ from __future__ import annotations
 import contextlib
 import email
 import email.policy
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from analytics.models import Event, EventKind
+from analytics.hits.drain import drain_hits
+from analytics.models import Event, EventKind, SourceKind
 from core import clock
+from endpoints.models import OptOutEntry
 from messaging.models import Suppression
 from messaging.services import channels, templates
 from projects.models import Project
 from tests.api.server import Clients, Server, call
+from tests.api.server import send as fetch
 from tests.factories.api import make_access_key
 from tests.factories.endpoints import make_endpoint
 from tests.factories.projects import make_project
 from tests.messaging.smtp_server import ScriptedServer
 
 pytestmark = pytest.mark.django_db
+PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 SIMPLE = {
     "FromAddress": "상점 <shop@example.com>",
     "Substitutions": {"code": ["0000"]},
@@ -98,6 +104,56 @@ def test_each_gets_the_message_with_what_is_said_for_him(pinpoint: Any, project:
     assert len({answer["Result"][one]["MessageId"] for one in ("lee@example.com", "park@example.com")}) == 2
     events = sorted(Event.objects.filter(project_id=project.pk).values_list("kind", flat=True))
     assert events == sorted([EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED])
+
+
+def test_opens_and_clicks_of_an_endpoint_count_and_it_can_unsubscribe(
+    pinpoint: Any, server: Server, project: Project, mailbox: ScriptedServer
+) -> None:
+    endpoint = make_endpoint(project=project, endpoint_id="e1", address="kim@example.com")
+    html = '<p><a href="https://shop.example.com/order?id=1">order</a> <a href="{{UnsubscribeUrl}}">leave</a></p>'
+    mail = {"FromAddress": "shop@example.com", "SimpleEmail": {"Subject": {"Data": "s"}, "HtmlPart": {"Data": html}}}
+    sent = {"MessageConfiguration": {"EmailMessage": mail}}
+    send(pinpoint, project, **sent, Endpoints={"e1": {}}, Addresses={"lee@example.com": {"ChannelType": "EMAIL"}})
+    mailbox.close()
+    bodies = {to: email.message_from_bytes(data, policy=email.policy.default) for to, data in mailbox.bodies}
+    pages = {to: one.get_body(("html",)).get_content() for to, one in bodies.items()}  # type: ignore[attr-defined]
+    clicked, left, opened = (urlsplit(one) for one in re.findall(r'(?:href|src)="(http[^"]*)"', pages["kim@example.com"]))
+    reader = {"User-Agent": PERSON}
+
+    answers = [fetch(server.url, "GET", one.path, reader) for one in (opened, clicked)]
+    fetch(
+        server.url,
+        "POST",
+        left.path,
+        {**reader, "Content-Type": "application/x-www-form-urlencoded"},
+        b"List-Unsubscribe=One-Click",
+    )
+    drain_hits()
+
+    assert [one.status for one in answers] == [200, 302]
+    assert answers[1].headers["Location"] == "https://shop.example.com/order?id=1"
+    assert bodies["kim@example.com"]["List-Unsubscribe"] == f"<{left.geturl()}>"
+    assert 'href="https://shop.example.com/order?id=1"' in pages["lee@example.com"]  # nobody whose hits could be counted
+    assert "List-Unsubscribe" not in bodies["lee@example.com"]
+    events = Event.objects.filter(project_id=project.pk, source_kind=SourceKind.DIRECT, source_id=None, endpoint_id=endpoint.pk)
+    assert set(events.values_list("kind", flat=True)) == {
+        EventKind.EMAIL_SEND, EventKind.EMAIL_DELIVERED, EventKind.EMAIL_OPEN, EventKind.EMAIL_CLICK, EventKind.EMAIL_UNSUBSCRIBE,
+    }  # fmt: skip
+    for name in ("txn-emails-opened", "txn-emails-clicked", "txn-emails-unique-clicks", "txn-emails-sent"):
+        found = pinpoint.get_application_date_range_kpi(ApplicationId=project.public_id, KpiName=name)
+        (row,) = found["ApplicationDateRangeKpiResponse"]["KpiResult"]["Rows"]
+        assert row["Values"][0]["Value"] == "1.0", name
+    assert OptOutEntry.objects.get(endpoint_id=endpoint.pk).campaign_id is None
+    assert send(pinpoint, project, **sent, Endpoints={"e1": {}})["EndpointResult"]["e1"]["DeliveryStatus"] == "OPT_OUT"
+
+
+def test_a_message_without_an_unsubscribe_link_says_nothing_of_leaving(
+    pinpoint: Any, project: Project, mailbox: ScriptedServer
+) -> None:
+    make_endpoint(project=project, endpoint_id="e1", address="kim@example.com")
+    send(pinpoint, project, Endpoints={"e1": {}})
+    mailbox.close()
+    assert b"List-Unsubscribe" not in mailbox.bodies[0][1]
 
 
 def test_nobody_is_sent_to_who_opted_out_is_suppressed_or_stands_there_twice(
