@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import email.utils
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from api.operations.contract import Call, Document, Entry, sends
@@ -19,6 +19,23 @@ from messaging.services import direct_messages
 from messaging.services.direct_messages import Result
 
 TITLE = "Messages"
+_MOST = 100  # recipients of a request (reference, section 8.1)
+_PUSH = frozenset({
+    ChannelType.PUSH, ChannelType.GCM, ChannelType.APNS, ChannelType.APNS_SANDBOX, ChannelType.APNS_VOIP, ChannelType.APNS_VOIP_SANDBOX,
+    ChannelType.ADM, ChannelType.BAIDU,
+})  # fmt: skip
+_APNS = frozenset(channel for channel in _PUSH if channel.startswith("APNS"))
+# What a request may say → the channels that it says it for.
+_MESSAGES: dict[str, frozenset[str]] = {
+    "DefaultMessage": frozenset(ChannelType.values), "DefaultPushNotificationMessage": frozenset(_PUSH),
+    "EmailMessage": frozenset({ChannelType.EMAIL}), "SMSMessage": frozenset({ChannelType.SMS}),
+    "VoiceMessage": frozenset({ChannelType.VOICE}), "GCMMessage": frozenset({ChannelType.GCM}), "APNSMessage": _APNS,
+    "ADMMessage": frozenset({ChannelType.ADM}), "BaiduMessage": frozenset({ChannelType.BAIDU}),
+}  # fmt: skip
+_TEMPLATES: dict[str, frozenset[str]] = {
+    "EmailTemplate": frozenset({ChannelType.EMAIL}), "SMSTemplate": frozenset({ChannelType.SMS}),
+    "VoiceTemplate": frozenset({ChannelType.VOICE}), "PushTemplate": frozenset(_PUSH),
+}  # fmt: skip
 _NO_ENDPOINT = Result("PERMANENT_FAILURE", 404, "There is no such endpoint.")
 
 
@@ -28,11 +45,12 @@ def send_messages(call: Call) -> Document:
     addresses, endpoints = request.get("Addresses") or {}, request.get("Endpoints") or {}
     if not addresses and not endpoints:
         raise BadRequest("Addresses, Endpoints: one of them is needed.")
+    if len(addresses) + len(endpoints) > _MOST:
+        raise BadRequest(f"Addresses, Endpoints: {len(addresses) + len(endpoints)} recipients; {_MOST} are possible.")
     rows = {one: endpoint_queries.endpoint_named(project_id=call.project.pk, endpoint_id=one) for one in endpoints}
     recipients = [*_addresses(addresses), *(_endpoint(f"e:{one}", row, endpoints[one]) for one, row in rows.items() if row)]
-    found = direct_messages.send_direct(
-        project=call.project, recipients=recipients, message=_message(call, request), now=call.now
-    )
+    message = _message(call, request, recipients)
+    found = direct_messages.send_direct(project=call.project, recipients=recipients, message=message, now=call.now)
     return {
         "ApplicationId": call.project.public_id, "RequestId": call.request_id,
         "Result": {one: _answered(found[f"a:{one}"]) for one in addresses},
@@ -44,15 +62,15 @@ def send_messages(call: Call) -> Document:
 
 
 def send_users_messages(call: Call) -> Document:
-    """Send an e-mail to all endpoints of up to 100 users that have an e-mail address."""
+    """Send to the endpoints of up to 100 users whose channel the request has a message for."""
     request: dict[str, Any] = call.params["SendUsersMessageRequest"]
-    rows = {one: list(_of_user(call, one)) for one in request["Users"]}
+    channels = _channels(request)
+    rows = {one: list(_of_user(call, one, channels)) for one in request["Users"]}
     recipients = [
         _endpoint(f"{user}\n{row.document['Id']}", row, request["Users"][user]) for user, found in rows.items() for row in found
     ]
-    answered = direct_messages.send_direct(
-        project=call.project, recipients=recipients, message=_message(call, request), now=call.now
-    )
+    message = _message(call, request, recipients)
+    answered = direct_messages.send_direct(project=call.project, recipients=recipients, message=message, now=call.now)
     return {
         "ApplicationId": call.project.public_id, "RequestId": call.request_id,
         "Result": {
@@ -64,9 +82,16 @@ def send_users_messages(call: Call) -> Document:
     }  # fmt: skip
 
 
-def _of_user(call: Call, user_id: str) -> Iterator[EndpointRow]:
+def _channels(request: Mapping[str, Any]) -> frozenset[str]:
+    """Those that the request has a message for."""
+    messages, templates = request["MessageConfiguration"], request.get("TemplateConfiguration") or {}
+    found = [_MESSAGES[name] for name in messages] + [_TEMPLATES[name] for name in templates if name in _TEMPLATES]
+    return frozenset().union(*found)
+
+
+def _of_user(call: Call, user_id: str, channels: Collection[str]) -> Iterator[EndpointRow]:
     for row in endpoint_queries.endpoints_of_user(project_id=call.project.pk, user_id=user_id):
-        if row.document.get("ChannelType") == ChannelType.EMAIL:
+        if row.document.get("ChannelType") in channels:
             yield row
 
 
@@ -93,9 +118,14 @@ def _with_overrides(recipient: Recipient, said: Mapping[str, Any]) -> Recipient:
     )
 
 
-def _message(call: Call, request: Mapping[str, Any]) -> DirectMessage:
-    """The e-mail: raw, a template, the message's own parts, or the default body. Raises ``BadRequest``."""
+def _message(call: Call, request: Mapping[str, Any], recipients: Collection[Recipient]) -> DirectMessage:
+    """The e-mail: raw, a template, the message's own parts, or the default body; an empty one where nobody gets e-mails.
+
+    Raises ``BadRequest``.
+    """
     configuration: Mapping[str, Any] = request["MessageConfiguration"]
+    if _channels(request) and not any(one.channel == ChannelType.EMAIL for one in recipients):
+        return DirectMessage(content=MessageContent(from_address="", subject=""))
     mail, default = configuration.get("EmailMessage") or {}, configuration.get("DefaultMessage") or {}
     substitutions = {**(default.get("Substitutions") or {}), **(mail.get("Substitutions") or {})}
     raw = (mail.get("RawEmail") or {}).get("Data") or b""

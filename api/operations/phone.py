@@ -33,13 +33,15 @@ def phone_number_validate(call: Call) -> Document:
     else:
         kind, code = _TYPES.get(phonenumbers.number_type(number), _OTHER)
     region = phonenumbers.region_code_for_number(number)
+    country_name = geocoder.country_name_for_number(number, "en")
+    place = geocoder.description_for_number(number, "en")  # the country, where nothing more is known
     zones = [zone for zone in timezone.time_zones_for_number(number) if zone != "Etc/Unknown"]
     return {
         **given, "PhoneType": kind, "PhoneTypeCode": code, "CountryCodeIso2": region, "CountryCodeNumeric": str(number.country_code),
         "CleansedPhoneNumberE164": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
         "CleansedPhoneNumberNational": phonenumbers.national_significant_number(number),
-        "Country": geocoder.country_name_for_number(number, "en") or None, "Carrier": carrier.name_for_number(number, "en") or None,
-        "City": geocoder.description_for_number(number, "en") or None, "Timezone": zones[0] if zones else None,
+        "Country": country_name or None, "Carrier": carrier.name_for_number(number, "en") or None,
+        "City": place if place and place != country_name else None, "Timezone": zones[0] if zones else None,
     }  # fmt: skip
 
 

@@ -69,6 +69,7 @@ LIMITS: dict[str, Check] = {
     "WriteCampaignRequest.Priority": _number(1, 5),
     "WriteCampaignRequest.AdditionalTreatments": _count(4, what="treatments"),
     "WriteTreatmentResource.SizePercent": _number(0, 100),
+    "CampaignCustomMessage.Data": _text(5_000),
     "CampaignLimits.Daily": _number(0, 100),
     "CampaignLimits.Total": _number(0, 100),
     "CampaignLimits.MaximumDuration": _number(60, 31_536_000),

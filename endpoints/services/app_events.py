@@ -34,6 +34,7 @@ EVENTS_LIMIT = 100  # of one request
 NAME_LIMIT = 50  # characters of a type, or of an attribute's or metric's name
 VALUE_LIMIT = 200  # characters of an attribute's value
 NAMES_LIMIT = 40  # attributes and metrics of one event
+BYTES_LIMIT = 1_000_000  # of one event, as JSON
 _NAMESPACE = uuid.UUID("5f0d3b8e-7a57-5a0c-9d5e-6f1a1c8b7d21")
 _APP = ("AppPackageName", "AppTitle", "AppVersionCode", "AppVersionName", "SdkName", "ClientSdkVersion")
 # Of these families only what an app can know is taken from one; the rest is what this installation itself did.
@@ -170,6 +171,8 @@ def check_event(event: Mapping[str, Any]) -> None:
         written = orjson.dumps(event)
     except orjson.JSONEncodeError as fault:  # half a surrogate pair, a number beyond 64 bits
         raise EventRefused(_("The event can't be kept: %(reason)s.") % {"reason": str(fault)[:VALUE_LIMIT]}) from None
+    if len(written) > BYTES_LIMIT:
+        raise EventRefused(_("An event has %(limit)s KB at most.") % {"limit": f"{BYTES_LIMIT // 1_000:,}"})
     if b"\\u0000" in written:
         raise EventRefused(_("A text must not hold a NUL character."))
 

@@ -103,10 +103,11 @@ def check_attribute(value: str, column: str) -> str:
     return value
 
 
-def check_counts(*maps: Mapping[str, Sequence[str]]) -> None:
-    for values in (values for some in maps for values in some.values()):
-        if len(values) > VALUES_LIMIT:
-            raise ItemRefused("values_many", count=len(values))
+def check_counts(attributes: Mapping[str, Sequence[str]], user_attributes: Mapping[str, Sequence[str]]) -> None:
+    for column, some in (("Attributes", attributes), ("User.UserAttributes", user_attributes)):
+        for name, values in some.items():
+            if len(values) > VALUES_LIMIT:
+                raise ItemRefused("values_many", f"{column}.{name}", count=len(values))
 
 
 def check_metric(value: object, column: str) -> float:

@@ -35,8 +35,6 @@ from messaging.suppression.checking import Check
 from messaging.suppression.keys import key_of
 from projects.models import Project
 
-LIMIT = 100  # recipients of a request
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -66,8 +64,6 @@ def send_direct(
     *, project: Project, recipients: Sequence[Recipient], message: DirectMessage, now: datetime.datetime
 ) -> dict[str, Result]:
     """What became of each, by its key. Raises ``DirectRefused`` when nothing of it can be sent."""
-    if len(recipients) > LIMIT:
-        raise DirectRefused(_("A request has at most %(limit)s recipients.") % {"limit": LIMIT})
     results = _refused(project, recipients)
     left = [one for one in recipients if one.key not in results]
     if not left:

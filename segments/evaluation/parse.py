@@ -24,14 +24,19 @@ def parse_document(document: Any) -> Definition:
         raise DefinitionRefused(_("A definition has either Dimensions or SegmentGroups, not both."))
     if "Dimensions" in members:
         dimension = parse_dimension(members["Dimensions"], group=1, filter=1)
-        return Definition(groups=(Group(dimensions=(dimension,) if dimension.criteria else ()),))
+        return _checked(Definition(groups=(Group(dimensions=(dimension,) if dimension.criteria else ()),)))
     listed = _object(members.get("SegmentGroups", {}), {"Groups", "Include"})
     groups = tuple(_group(group, number) for number, group in enumerate(_list(listed.get("Groups", [])), start=1))
     if len(groups) > MAX_GROUPS:
         raise DefinitionRefused(_("A segment has at most five groups."))
-    if sum(len(group.dimensions) for group in groups) > MAX_DIMENSIONS:
+    return _checked(Definition(groups=groups, include=_combine(listed.get("Include"), Combine.ALL)))
+
+
+def _checked(definition: Definition) -> Definition:
+    """One dimension may hold many filters."""
+    if sum(len(dimension.criteria) for group in definition.groups for dimension in group.dimensions) > MAX_DIMENSIONS:
         raise DefinitionRefused(_("A segment has at most 100 filters. Take some away."))
-    return Definition(groups=groups, include=_combine(listed.get("Include"), Combine.ALL))
+    return definition
 
 
 def _group(value: Any, number: int) -> Group:

@@ -105,5 +105,6 @@ def test_a_number_is_checked(number: str, country: str | None, expected: tuple[A
     names = ("PhoneType", "PhoneTypeCode", "CountryCodeIso2", "CleansedPhoneNumberE164", "Timezone")
     assert tuple(found.get(name) for name in names)[:4] == expected[:4]
     assert found["OriginalPhoneNumber"] == number
+    assert found.get("City") == ("Seoul" if expected[0] == "LANDLINE" else None)
     if expected[4]:
         assert found["Timezone"] == expected[4]

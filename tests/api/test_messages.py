@@ -203,6 +203,39 @@ def test_every_endpoint_of_a_user_gets_it(pinpoint: Any, project: Project, mailb
     assert answer["Result"]["u2"] == {}
 
 
+def test_the_endpoints_of_a_user_are_those_that_there_is_a_message_for(
+    pinpoint: Any, project: Project, mailbox: ScriptedServer
+) -> None:
+    for name, channel, address in (("a", "EMAIL", "a@example.com"), ("b", "SMS", "+821012345678"), ("c", "GCM", "token")):
+        make_endpoint(project=project, endpoint_id=name, channel_type=channel, address=address, user_id="u1")
+    request = {"MessageConfiguration": {"EmailMessage": SIMPLE, "SMSMessage": {"Body": "x"}}, "Users": {"u1": {}}}
+
+    found = pinpoint.send_users_messages(ApplicationId=project.public_id, SendUsersMessageRequest=request)
+    answered = found["SendUsersMessageResponse"]["Result"]["u1"]
+
+    assert {one: result["DeliveryStatus"] for one, result in answered.items()} == {"a": "SUCCESSFUL", "b": "PERMANENT_FAILURE"}
+    assert answered["b"]["StatusMessage"] == "This version sends e-mail only; SMS has no adapter yet."
+    assert set(got(mailbox)) == {"a@example.com"}
+
+
+def test_a_message_for_another_channel_is_answered_for_each(pinpoint: Any, project: Project, mailbox: ScriptedServer) -> None:
+    to = {"+821012345678": {"ChannelType": "SMS"}, "+821087654321": {"ChannelType": "VOICE"}}
+    answer = send(pinpoint, project, MessageConfiguration={"SMSMessage": {"Body": "x"}}, Addresses=to)
+    assert {(one["DeliveryStatus"], one["StatusCode"]) for one in answer["Result"].values()} == {("PERMANENT_FAILURE", 400)}
+    assert got(mailbox) == {}
+
+
+def test_a_hundred_users_get_it_on_all_their_endpoints(pinpoint: Any, project: Project, mailbox: ScriptedServer) -> None:
+    for number in range(102):
+        make_endpoint(project=project, endpoint_id=f"e{number}", address=f"a{number}@example.com", user_id=f"u{number % 51}")
+    users: dict[str, Any] = {f"u{number}": {} for number in range(51)}
+    pinpoint.send_users_messages(
+        ApplicationId=project.public_id,
+        SendUsersMessageRequest={"MessageConfiguration": {"EmailMessage": SIMPLE}, "Users": users},
+    )
+    assert len(got(mailbox)) == 102
+
+
 def test_a_template_and_the_channels_sender(pinpoint: Any, project: Project, mailbox: ScriptedServer) -> None:
     document = {
         "Subject": "{{User.UserAttributes.name}}",
@@ -236,6 +269,10 @@ def test_a_raw_message_goes_as_it_is(pinpoint: Any, project: Project, mailbox: S
     [
         {},
         {"Addresses": {f"a{n}@example.com": {"ChannelType": "EMAIL"} for n in range(101)}},
+        {
+            "Addresses": {f"a{n}@example.com": {"ChannelType": "EMAIL"} for n in range(60)},
+            "Endpoints": {f"e{n}": {} for n in range(60)},
+        },
         {"Addresses": {"a@example.com": {"ChannelType": "EMAIL"}}, "MessageConfiguration": {}},
         {"Addresses": {"a@example.com": {"ChannelType": "EMAIL"}}, "TemplateConfiguration": {"EmailTemplate": {"Name": "none"}}},
         {

@@ -31,7 +31,9 @@ class AppState:
 
 
 def test_an_app_is_made_changed_and_destroyed(pinpoint: Any) -> None:
-    made = pinpoint.create_app(CreateApplicationRequest={"Name": "tf", "tags": {"env": "test", "old": "1"}})["ApplicationResponse"]
+    made = pinpoint.create_app(CreateApplicationRequest={"Name": "tf", "tags": {"env": "test", "old": "1"}})[
+        "ApplicationResponse"
+    ]
     ids = {"ApplicationId": made["Id"]}
     written = {"CampaignHook": HOOK, "Limits": LIMITS, "QuietTime": QUIET}
     pinpoint.update_application_settings(**ids, WriteApplicationSettingsRequest=written)
