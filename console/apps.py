@@ -6,7 +6,7 @@ class ConsoleConfig(AppConfig):
     name = "console"
 
     def ready(self) -> None:
-        from console.checks import secrets_are_set
+        from console.checks import account_is_named, secrets_are_set
         from console.dashboards import audited as of_dashboards
         from console.reports import audited as report_sentences
         from console.services import erasing
@@ -27,4 +27,5 @@ class ConsoleConfig(AppConfig):
             "console", lambda *asked: audited.things(*asked) | of_dashboards.things(*asked) | of_transforms.things(*asked)
         )
         register(secrets_are_set, Tags.security)
+        register(account_is_named)
         import console.celery  # noqa: F401  (the web process must know the broker before a service calls .delay())

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+
+_ACCOUNT = {
+    "ACCOUNT_ID": (re.compile(r"\d{12}"), "twelve digits"),
+    "ACCOUNT_REGION": (re.compile(r"[a-z0-9-]{1,32}"), "a region's name"),
+}
+
+
+def account_is_named(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """ARNs are made of these, and read again."""
+    return [
+        Error(f"{name} is {getattr(settings, name)!r}.", hint=f"It must be {form}, or empty.", id="pabal.E002")
+        for name, (pattern, form) in _ACCOUNT.items()
+        if getattr(settings, name) and not pattern.fullmatch(getattr(settings, name))
+    ]
 
 
 def secrets_are_set(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:

@@ -306,6 +306,9 @@ for _entry in CELERY_BEAT_SCHEDULE.values():
 # -- the API ----------------------------------------------------------------------------------------------------------
 # Calls a second of a key, by operation, over those in api.identity.rates; `default` for all others, 0 for no limit.
 API_RATES: dict[str, int] = env.dict("API_RATES", cast={"value": int}, default={})
+# What ARNs name; empty: as it was (at first 000000000000 and ap-northeast-2).
+ACCOUNT_ID = env.str("ACCOUNT_ID", default="")
+ACCOUNT_REGION = env.str("ACCOUNT_REGION", default="")
 API_REFUSES_REPLAYS = env.bool("API_REFUSES_REPLAYS", default=False)  # a signature sends messages once: api.identity.replays
 
 # -- safety -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -36,8 +37,10 @@ def _set(*, actor: User | None, paused_at: datetime.datetime | None, verb: str, 
 
 
 def note_alive(*, now: datetime.datetime) -> None:
-    """A backup that is made from now on knows when it was made, to the interval of the tick."""
-    Installation.objects.update_or_create(singleton=True, defaults={"alive_at": now})
+    """A backup that is made from now on knows when it was made, to the interval of the tick; ARNs name the account of the settings."""
+    said = {"account_id": settings.ACCOUNT_ID, "region": settings.ACCOUNT_REGION}
+    named = {name: value for name, value in said.items() if value}
+    Installation.objects.update_or_create(singleton=True, defaults={"alive_at": now, **named})
 
 
 def settle(*, now: datetime.datetime) -> datetime.datetime | None:

@@ -10,6 +10,7 @@ from core import clock
 from core.audience import Audience
 from messaging.services import templates
 from projects.models import AuditEntry, Project
+from projects.services import installation
 from segments.models import SegmentVersion
 from tests.api.server import Clients
 from tests.factories.api import make_access_key
@@ -47,6 +48,20 @@ def test_tags_are_added_changed_and_removed(what: str, pinpoint: Any) -> None:
     assert both["TagsModel"] == {"tags": {"team": "shop", "a b/c": "가"}}
     assert left["TagsModel"] == {"tags": {"team": "shop"}}
     assert AuditEntry.objects.filter(verb=f"{what}.tagged").count() == 3
+
+
+def test_arns_name_the_account_and_the_region_of_the_settings(pinpoint: Any, settings: Any) -> None:
+    project = make_project()
+    settings.ACCOUNT_ID, settings.ACCOUNT_REGION = "123456789012", "us-west-2"
+    installation.note_alive(now=clock.now())
+
+    arn = pinpoint.get_app(ApplicationId=project.public_id)["ApplicationResponse"]["Arn"]
+    pinpoint.tag_resource(ResourceArn=arn, TagsModel={"tags": {"a": "b"}})
+    settings.ACCOUNT_ID = settings.ACCOUNT_REGION = ""  # as it was
+    installation.note_alive(now=clock.now())
+
+    assert arn == f"arn:aws:mobiletargeting:us-west-2:123456789012:apps/{project.public_id}"
+    assert pinpoint.list_tags_for_resource(ResourceArn=arn)["TagsModel"]["tags"] == {"a": "b"}
 
 
 def test_the_tags_of_a_segment_make_no_version(pinpoint: Any) -> None:

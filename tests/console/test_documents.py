@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -45,3 +46,11 @@ def test_a_server_without_secrets_of_its_own_is_refused(settings: object) -> Non
     assert [error.id for error in checks.secrets_are_set(None)] == ["pabal.E001", "pabal.E001"]
     settings.SECRET_KEY = settings.SECRETS_KEY = "long and random"  # type: ignore[attr-defined]
     assert checks.secrets_are_set(None) == []
+
+
+def test_the_account_of_arns_has_its_form(settings: Any) -> None:
+    assert checks.account_is_named(None) == []
+    settings.ACCOUNT_ID, settings.ACCOUNT_REGION = "123456789012", "us-east-1"
+    assert checks.account_is_named(None) == []
+    settings.ACCOUNT_ID, settings.ACCOUNT_REGION = "12345", "US East"
+    assert [error.id for error in checks.account_is_named(None)] == ["pabal.E002", "pabal.E002"]
