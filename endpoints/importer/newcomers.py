@@ -48,7 +48,9 @@ def entangled(new: Newcomers, *, others: pa.Array) -> Mask:
     if not len(new.rows):
         return np.zeros(0, dtype=bool)
     who, user_ids = new.drafts.who, new.drafts.user_ids
+    takes = _takes_an_address(new)
     found = np.zeros(len(user_ids), dtype=bool)
+    found[who[takes]] = True  # their lines are folded, so the user is written there
     if len(others):
         found |= columnar.true(pc.is_in(user_ids, value_set=others))
     counts = np.bincount(who, minlength=len(user_ids))
@@ -57,7 +59,7 @@ def entangled(new: Newcomers, *, others: pa.Array) -> Mask:
         stored = new.users.attributes[place] or {}
         found[place] = stored | orjson.loads(new.drafts.user_documents[place].as_py()) != stored
     found &= columnar.true(pc.not_equal(user_ids, ""))
-    return found[who] | _takes_an_address(new)
+    return found[who] | takes
 
 
 def _takes_an_address(new: Newcomers) -> Mask:

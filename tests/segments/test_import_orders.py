@@ -89,6 +89,24 @@ def test_a_segment_alone_saves_and_overwrites_no_endpoint(project: Project) -> N
     assert (job.total_processed, job.total_failures) == (2, 1)
 
 
+def test_a_new_user_with_a_number_that_somebody_has_is_written_once(project: Project) -> None:
+    header = "Id,ChannelType,Address,User.UserId,User.UserAttributes.grade\n"
+    upload(project, "old,SMS,+821012345678,park,silver\n", header=header)
+
+    job = upload(
+        project,
+        "mail,EMAIL,kim@example.com,kim,gold\n",
+        "phone,SMS,+821012345678,kim,gold\n",
+        header=header,
+        define_segment=False,
+    )
+
+    assert (job.status, job.total_created, job.total_failures) == (JobStatus.COMPLETED, 2, 0)
+    assert set(Endpoint.objects.values_list("endpoint_id", "user__user_id", "status")) == {
+        ("old", "park", "INACTIVE"), ("mail", "kim", "ACTIVE"), ("phone", "kim", "ACTIVE"),
+    }  # fmt: skip
+
+
 def test_neither_is_refused(project: Project) -> None:
     with pytest.raises(ImportRefused):
         create(project, line("a"), register_endpoints=False, define_segment=False)
