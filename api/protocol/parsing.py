@@ -300,7 +300,11 @@ def _double(_shape: str, _described: Mapping[str, Any]) -> Reader:
     def read(value: Any) -> Any:
         if type(value) is not float and type(value) is not int:
             raise Invalid("it must be a number")
-        if not math.isfinite(value):
+        try:
+            is_finite = math.isfinite(value)
+        except OverflowError:  # a whole number beyond every double
+            is_finite = False
+        if not is_finite:
             raise Invalid("it must be a finite number")
         return value
 
