@@ -91,6 +91,22 @@ class CampaignVersion(models.Model):
         return f"{self.campaign_id} v{self.version}"
 
 
+class CampaignPast(models.Model):
+    """What is known of a campaign that was made and sent in Pinpoint: numbers of there, never added to ours."""
+
+    campaign = models.OneToOneField(Campaign, models.CASCADE, primary_key=True, related_name="past")
+    state = models.CharField(max_length=32)  # Pinpoint's, when it was saved
+    figures = models.JSONField(default=list)  # [CampaignDateRangeKpiResponse]
+    runs = models.JSONField(default=list)  # [ActivityResponse]
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "campaign pasts"
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}: {self.state}"
+
+
 class ApprovalRequest(models.Model):
     """Somebody asks that another one launches a campaign: exactly this version, with what its segment and its templates say."""
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import channels, limits, queries, schedule, template_use, treatments
 from campaigns.custom import delivery
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignPast, CampaignState
 from campaigns.sending.message import content_of
 from core.errors import Refusal
 from messaging import inspection
@@ -48,7 +48,7 @@ class Finding:
 
 def findings(*, campaign: Campaign, now: datetime.datetime) -> list[Finding]:
     """Everything to say about a campaign, errors first."""
-    found = [*_restored(campaign), *_segment(campaign, now), *_treatments(campaign)]
+    found = [*_restored(campaign), *_past(campaign), *_segment(campaign, now), *_treatments(campaign)]
     for number in treatments.numbers(campaign.document):
         found += _of_treatment(campaign, number, now)
     return sorted(found, key=lambda finding: not finding.is_error)
@@ -140,6 +140,17 @@ def _restored(campaign: Campaign) -> Iterator[Finding]:
             % {"time": at},
             "name",
         )
+
+
+def _past(campaign: Campaign) -> Iterator[Finding]:
+    """A draft that came from Pinpoint may have been sent there."""
+    state = CampaignPast.objects.filter(campaign=campaign.pk).values_list("state", flat=True).first()
+    if state in (CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN):
+        yield _warning(
+            "past",
+            _("This draft came from Pinpoint, where it had begun to be sent. Whoever got it from there gets it again."),
+            "name",
+        )  # fmt: skip
 
 
 def _segment(campaign: Campaign, now: datetime.datetime) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from messaging.services import channels
 
 TITLE = "Channels"
 # The word in an operation's name → the kind, and the member of its request.
-_KINDS = {
+KINDS = {
     "Email": (ChannelKind.EMAIL, "EmailChannelRequest"), "Sms": (ChannelKind.SMS, "SMSChannelRequest"),
     "Voice": (ChannelKind.VOICE, "VoiceChannelRequest"), "Gcm": (ChannelKind.GCM, "GCMChannelRequest"),
     "Apns": (ChannelKind.APNS, "APNSChannelRequest"), "ApnsSandbox": (ChannelKind.APNS_SANDBOX, "APNSSandboxChannelRequest"),
@@ -21,7 +21,7 @@ _KINDS = {
     "ApnsVoipSandbox": (ChannelKind.APNS_VOIP_SANDBOX, "APNSVoipSandboxChannelRequest"),
     "Adm": (ChannelKind.ADM, "ADMChannelRequest"), "Baidu": (ChannelKind.BAIDU, "BaiduChannelRequest"),
 }  # fmt: skip
-_SECRETS = {"ApiKey", "Certificate", "ClientId", "ClientSecret", "PrivateKey", "SecretKey", "ServiceJson", "TokenKey"}
+SECRETS = {"ApiKey", "Certificate", "ClientId", "ClientSecret", "PrivateKey", "SecretKey", "ServiceJson", "TokenKey"}
 
 
 def get_channels(call: Call) -> Document:
@@ -42,8 +42,8 @@ def _update(kind: ChannelKind, member: str) -> Function:
     def update(call: Call) -> Document:
         """Set the channel, or change what is given of it."""
         request: dict[str, Any] = call.params[member]
-        held = {name: value for name, value in request.items() if name not in _SECRETS | {"Enabled"}}
-        secrets = {name: value for name, value in request.items() if name in _SECRETS}
+        held = {name: value for name, value in request.items() if name not in SECRETS | {"Enabled"}}
+        secrets = {name: value for name, value in request.items() if name in SECRETS}
         saved = channels.save_channel(
             project=call.project, actor=call.actor, kind=kind, document=held, secrets=secrets, is_enabled=request.get("Enabled"),
             now=call.now,
@@ -85,7 +85,7 @@ def _document(call: Call, channel: ProjectChannel) -> Document:
 
 TABLE: dict[str, Entry] = {
     "GetChannels": reads(get_channels),
-    **{f"Get{word}Channel": reads(_get(*kind)) for word, kind in _KINDS.items()},
-    **{f"Update{word}Channel": administers(_update(*kind)) for word, kind in _KINDS.items()},
-    **{f"Delete{word}Channel": administers(_delete(*kind)) for word, kind in _KINDS.items()},
+    **{f"Get{word}Channel": reads(_get(*kind)) for word, kind in KINDS.items()},
+    **{f"Update{word}Channel": administers(_update(*kind)) for word, kind in KINDS.items()},
+    **{f"Delete{word}Channel": administers(_delete(*kind)) for word, kind in KINDS.items()},
 }

@@ -19,12 +19,12 @@ from messaging.services import templates
 
 TITLE = "Message templates"
 # The word in an operation's name → the type, and the member of its request.
-_KINDS = {
+KINDS = {
     "Email": (TemplateType.EMAIL, "EmailTemplateRequest"), "Sms": (TemplateType.SMS, "SMSTemplateRequest"),
     "Push": (TemplateType.PUSH, "PushNotificationTemplateRequest"), "Voice": (TemplateType.VOICE, "VoiceTemplateRequest"),
     "InApp": (TemplateType.INAPP, "InAppTemplateRequest"),
 }  # fmt: skip
-_IN_PATHS = {kind.lower(): kind for kind, _member in _KINDS.values()} | {"inapp": TemplateType.INAPP}
+_IN_PATHS = {kind.lower(): kind for kind, _member in KINDS.values()} | {"inapp": TemplateType.INAPP}
 
 
 def list_templates(call: Call) -> Document:
@@ -178,10 +178,10 @@ def _document(version: MessageTemplateVersion) -> dict[str, Any]:
 
 
 TABLE: dict[str, Entry] = {
-    **{f"Create{word}Template": writes(_create(*kind)) for word, kind in _KINDS.items()},
-    **{f"Get{word}Template": reads(_get(*kind)) for word, kind in _KINDS.items()},
-    **{f"Update{word}Template": writes(_update(*kind)) for word, kind in _KINDS.items()},
-    **{f"Delete{word}Template": writes(_delete(*kind)) for word, kind in _KINDS.items()},
+    **{f"Create{word}Template": writes(_create(*kind)) for word, kind in KINDS.items()},
+    **{f"Get{word}Template": reads(_get(*kind)) for word, kind in KINDS.items()},
+    **{f"Update{word}Template": writes(_update(*kind)) for word, kind in KINDS.items()},
+    **{f"Delete{word}Template": writes(_delete(*kind)) for word, kind in KINDS.items()},
     "ListTemplates": reads(list_templates),
     "ListTemplateVersions": reads(list_template_versions),
     "UpdateTemplateActiveVersion": writes(update_template_active_version),

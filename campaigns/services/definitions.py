@@ -24,6 +24,10 @@ _SENT = ("EmailMessage", "CustomMessage")  # what a campaign can send
 _GOING = (CampaignState.SCHEDULED, CampaignState.EXECUTING, CampaignState.PENDING_NEXT_RUN)
 
 
+class ChannelNotSent(CampaignRefused):
+    """The campaign is for a channel that this version does not send."""
+
+
 def create_from_request(
     *, project: Project, actor: User, request: Mapping[str, Any], now: datetime.datetime, default_sender: str = ""
 ) -> Campaign:
@@ -33,7 +37,7 @@ def create_from_request(
     """
     if not request.get("Name"):
         raise CampaignRefused(_("Give the campaign a name."))
-    document = _document({}, request, default_sender)
+    document = stored_document({}, request, default_sender)
     with transaction.atomic():
         _check_segment_version(project, document)
         made = drafts.create_campaign(project=project, actor=actor, name=request["Name"], document=document, now=now)
@@ -50,7 +54,7 @@ def update_from_request(
     wants_pause: bool | None = request.get("IsPaused")
     with transaction.atomic():
         held = Campaign.objects.select_for_update(of=("self",)).select_related("project").get(pk=campaign.pk)
-        name, document = request.get("Name") or held.name, _document(held.document, request, default_sender)
+        name, document = request.get("Name") or held.name, stored_document(held.document, request, default_sender)
         if (name, document) == (held.name, held.document):
             _pause_or_go_on(held, actor, wants_pause, now)
         else:
@@ -64,8 +68,8 @@ def update_from_request(
     return campaign
 
 
-def _document(stored: Mapping[str, Any], request: Mapping[str, Any], default_sender: str) -> dict[str, Any]:
-    """What is stored with what is given in its place; an empty member is taken away."""
+def stored_document(stored: Mapping[str, Any], request: Mapping[str, Any], default_sender: str) -> dict[str, Any]:
+    """What is stored with what is given in its place; an empty member is taken away. Raises ``CampaignRefused``."""
     given = {name: value for name, value in request.items() if name not in ("Name", "IsPaused", "Description")}
     if stored:
         given.pop("tags", None)
@@ -87,7 +91,7 @@ def _check_sendable(document: Mapping[str, Any]) -> None:
     for part in (document, *document.get("AdditionalTreatments", [])):
         messages, template = part.get("MessageConfiguration") or {}, part.get("TemplateConfiguration") or {}
         if (messages or template) and not (any(messages.get(name) for name in _SENT) or template.get("EmailTemplate")):
-            raise CampaignRefused(
+            raise ChannelNotSent(
                 _("A campaign sends e-mails or calls a custom channel: give EmailMessage, CustomMessage or EmailTemplate.")
             )
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from analytics.hit_classes import COUNTED, read_classes
-from campaigns import approval, channels, lifecycle, limits, queries, schedule, wording
+from campaigns import approval, channels, lifecycle, limits, past, queries, schedule, wording
 from campaigns.colours import COLOURS
 from campaigns.models import Campaign, CampaignState, RunState, Treatment
 from campaigns.services import drafts, launch, occurrences, restored
@@ -80,6 +80,7 @@ def show_campaign(request: HttpRequest, project_id: str, campaign_id: str) -> Ht
     plan = occurrences.schedule_of(campaign=campaign, document=campaign.document, launched_at=campaign.launched_at or clock.now())
     context["has_mail"] = not channels.is_custom(campaign.document)
     context["sentence"] = wording.sentence(plan)
+    context["past"] = past.past_of(campaign=campaign)
     context["moments"] = _coming(campaign, plan)
     context["limits"] = limits.sentences(campaign.document, project=campaign.project, now=clock.now())
     return render(request, "campaigns/show.html", context)

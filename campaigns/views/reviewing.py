@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from campaigns import approval, channels, checklist, limits, queries, review, schedule, template_use, wording
+from campaigns import approval, channels, checklist, limits, past, queries, review, schedule, template_use, wording
 from campaigns.models import Campaign
 from campaigns.sending.message import content_of
 from campaigns.views import treatments as treatment_pages
@@ -37,6 +37,7 @@ def review_context(
         "counts": counted,
         "segment": segment,
         "is_by_events": queries.is_by_events(campaign.document),
+        "past": past.past_of(campaign=campaign),
         "content": _reviewed_content(campaign),
         "custom": channels.custom_of(campaign.document) if is_custom else None,
         "template": template_use.chosen_template(campaign.document),

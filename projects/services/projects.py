@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,6 +14,14 @@ from core.errors import Refusal
 from projects import ports
 from projects.models import Member, Project, Role, User
 from projects.services import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What comes along from another place: the public id, and when it was made there."""
+
+    public_id: str
+    created_at: datetime.datetime
 
 
 class NotReady(Refusal):
@@ -27,11 +36,13 @@ def create_project(
     time_zone: str,
     now: datetime.datetime,
     tags: Mapping[str, str] | None = None,
+    moved: Moved | None = None,
 ) -> Project:
-    """Make a project in practice mode, with the actor as its owner."""
+    """Make a project in practice mode, with the actor as its owner. ``moved``: one that was elsewhere, and keeps its id."""
+    kept = {"public_id": moved.public_id, "created_at": moved.created_at} if moved else {"created_at": now}
     with transaction.atomic():
         project = Project.objects.create(
-            name=name, description=description, time_zone=time_zone, created_by=actor, created_at=now, tags=dict(tags or {})
+            name=name, description=description, time_zone=time_zone, created_by=actor, tags=dict(tags or {}), **kept
         )
         Member.objects.create(project=project, user=actor, role=Role.OWNER)
         audit.record(project=project, actor=actor, verb="project.created", target=project, now=now, name=name)

@@ -16,7 +16,7 @@ from segments.evaluation.values import is_storable
 from segments.models import Segment
 from segments.services import segments
 
-_NAME_LENGTH = 128
+NAME_LENGTH = 128
 
 
 class RequestRefused(Refusal):
@@ -32,7 +32,7 @@ def create_from_request(*, project: Project, actor: User | None, request: dict[s
 
     Raises ``RequestRefused``, ``SegmentExtended`` for the part of an extended segment, or ``DefinitionRefused``.
     """
-    document = _document(request)
+    document = stored_document(request)
     if not request.get("Name"):
         raise RequestRefused(_("Give the segment a name."))
     return segments.create_segment(project=project, actor=actor, name=request["Name"], document=document, now=now)
@@ -43,7 +43,7 @@ def update_from_request(*, segment: Segment, actor: User | None, request: dict[s
 
     Raises ``RequestRefused``, ``SegmentExtended``, ``SegmentNotEditable`` or ``DefinitionRefused``.
     """
-    document = _document(request)
+    document = stored_document(request)
     with transaction.atomic():
         locked = Segment.objects.select_for_update(of=("self",)).get(pk=segment.pk)
         if pinpoint.pinpoint_definition(locked.versions.get(version=locked.version).document).is_extended:
@@ -57,12 +57,13 @@ def update_from_request(*, segment: Segment, actor: User | None, request: dict[s
         )
 
 
-def _document(request: dict[str, Any]) -> dict[str, Any]:
+def stored_document(request: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a WriteSegmentRequest. Raises ``RequestRefused``, ``SegmentExtended`` or ``DefinitionRefused``."""
     if not is_storable(request):
         raise RequestRefused(_("The request holds a character that can't be stored (NUL, or half of a surrogate pair)."))
     parse_document(request)
-    if len(request.get("Name", "")) > _NAME_LENGTH:
-        raise RequestRefused(_("A segment's name has at most %(limit)s characters.") % {"limit": _NAME_LENGTH})
+    if len(request.get("Name", "")) > NAME_LENGTH:
+        raise RequestRefused(_("A segment's name has at most %(limit)s characters.") % {"limit": NAME_LENGTH})
     if pinpoint.EXTENDED_TAG in request.get("tags", {}):
         raise SegmentExtended(
             _("The tag “%(tag)s” says that this is only a part of a segment: written as a whole it would hold other endpoints.")
