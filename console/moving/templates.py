@@ -68,7 +68,9 @@ def _active(move: Move, kind: str, name: str, numbers: list[int]) -> tuple[int, 
     if said.isdecimal() and int(said) in numbers:
         return int(said), ""
     if said:
-        raise Unfit(f"its active version {said[:9]} was not saved. Save it: get-{_command(kind)}-template --version {said[:9]}.")
+        raise Unfit(
+            f"its active version {said[:9]} was not saved. Save it: get-{_command(kind)}-template --template-version {said[:9]}."
+        )
     why = "which version was active was not saved (list-templates), so it is the newest." if len(numbers) > 1 else ""
     return numbers[-1], why
 
