@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from api.identity import rates
 from api.services import access_keys
 from api.services.access_keys import NewKey
-from core import clock
+from core import clock, remembering
 from core.redis import client as redis
 from projects.models import Project
 from tests.api.server import Clients
@@ -61,6 +61,20 @@ def test_a_key_that_was_revoked_or_changed_meanwhile_is_read_anew(clients: Clien
         client.get_app(**given)
 
     assert refused.value.response["Message"] == "The access key was revoked."
+
+
+def test_what_is_held_of_keys_is_forgotten_when_a_connection_leads_to_another_database(
+    clients: Clients, project: Project
+) -> None:
+    client = clients.with_key(make_access_key(project=project))
+    given = {"ApplicationId": project.public_id}
+    held = statements(lambda: client.get_app(**given))
+
+    remembering.connected("another")
+    with CaptureQueriesContext(connection) as captured:
+        client.get_app(**given)
+
+    assert len(captured) == held + 1
 
 
 def test_a_process_takes_a_hundredth_of_a_rate_at_once(settings: Any, clean_redis: Any, account_key: NewKey) -> None:
