@@ -215,7 +215,7 @@ def test_the_campaign_page_asks_a_fixed_number_of_queries(
             frozen=0, targeted=0,
         )  # fmt: skip
 
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         client.get(url("show-campaign", project, campaign.public_id))
 
 
