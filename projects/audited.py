@@ -29,7 +29,6 @@ SENTENCES = {
     "public_key.made": _("%(who)s made the public key %(what)s."),
     "public_key.changed": _("%(who)s changed the public key %(what)s."),
     "public_key.revoked": _("%(who)s revoked the public key %(what)s."),
-    "installation.account_changed": _("%(who)s made the installation the AWS account %(account)s."),
     "installation.restored": _("The installation was restored from a backup of %(since)s."),
     "installation.sending_paused": _("%(who)s paused all sending of the installation."),
     "installation.sending_resumed": _("%(who)s resumed the sending of the installation."),

@@ -14,15 +14,13 @@ from projects.models import Project, User
 
 @dataclass(slots=True)
 class Move:
-    """``takes_account``: the installation becomes the AWS account of the folder. ``damaged``: segments (by id) with an export of which
-    a file can't be read, and that file's name."""
+    """``damaged``: segments (by id) with an export of which a file can't be read, and that file's name."""
 
     found: Inventory
     report: Report
     actor: User
     clock: Callable[[], datetime.datetime]
     is_dry_run: bool
-    takes_account: bool
     damaged: dict[str, str] = field(default_factory=dict)
     _projects: dict[str, Project | None] = field(default_factory=dict)
 

@@ -16,8 +16,8 @@ from console.moving.report import Fate
 from core.errors import Refusal
 from messaging.models import ProjectChannel, Suppression
 from messaging.services import channels, suppressions
-from projects.models import Installation, Project, SendingSettings
-from projects.services import installation, projects
+from projects.models import Project, SendingSettings
+from projects.services import projects
 
 _SHAPES = {kind.value: shape for kind, shape in KINDS.values()}
 _REASONS = {"BOUNCE": Suppression.Reason.HARD_BOUNCE, "COMPLAINT": Suppression.Reason.COMPLAINT}
@@ -44,7 +44,7 @@ def take_projects(move: Move) -> None:
             f"The project “{made.name}” is in practice mode: what it sends stays in the built-in mailbox. Let its senders be "
             "verified under Senders, then go live in its settings."
         )
-    _take_account(move)
+    _advise_account(move)
 
 
 def _project(move: Move, app_id: str, saved: Saved) -> Project:
@@ -57,30 +57,17 @@ def _project(move: Move, app_id: str, saved: Saved) -> Project:
     )  # fmt: skip
 
 
-def _take_account(move: Move) -> None:
-    """ARNs that programs hold name the account and the region; with ``--account`` they stay true."""
+def _advise_account(move: Move) -> None:
+    """ARNs that programs hold name the account and the region; with the settings they stay true."""
     named = {
         tuple(parts[3:5]) for saved in move.found.apps.values() if len(parts := str(saved.document.get("Arn")).split(":")) == 6
     }
-    held = Installation.objects.filter(singleton=True).first() or Installation()
-    if not named or named == {(held.region, held.account_id)}:
-        return
-    shown = ", ".join(sorted(f"{account[:12]} ({region[:32]})" for region, account in named))
-    if not move.takes_account:
-        move.report.advise(
-            f"Programs that name resources by ARN know the account {shown}, and this installation is {held.account_id} ({held.region}). "
-            "Run this again with --account if it shall take its place."
-        )
-    elif len(named) > 1:
-        move.report.add(Fate.FAULT, "account", why=f"the folder holds several, and an installation is one: {shown}.")
-    else:
+    if len(named) == 1 and named != {(settings.ACCOUNT_REGION, settings.ACCOUNT_ID)}:
         ((region, account_id),) = named
-        try:
-            installation.be_account(account_id=account_id, region=region, actor=move.actor, now=move.clock())
-        except Refusal as refusal:
-            move.report.add(Fate.FAULT, "account", account_id, why=refusal.message)
-        else:
-            move.report.add(Fate.TAKEN, "account", account_id, name=region)
+        move.report.advise(
+            "Programs that name resources by ARN go on unchanged when the installation has the account's number and region: set "
+            f"ACCOUNT_ID={account_id[:12]} and ACCOUNT_REGION={region[:32]} (docs/settings.md)."
+        )
 
 
 def take_settings(move: Move) -> None:

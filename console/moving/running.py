@@ -22,7 +22,7 @@ class Busy(Refusal):
     """Another move is under way."""
 
 
-def move_in(*, root: Path, actor: User, clock: Callable[[], datetime.datetime], is_dry_run: bool, takes_account: bool) -> Report:
+def move_in(*, root: Path, actor: User, clock: Callable[[], datetime.datetime], is_dry_run: bool) -> Report:
     """Take what is in the folder. Each thing is written in a transaction of its own, and one that is here is left as it is: a move that was
     broken off goes on by being run again.
 
@@ -31,7 +31,7 @@ def move_in(*, root: Path, actor: User, clock: Callable[[], datetime.datetime], 
     with _alone():
         report = Report()
         found = inventory.read(root, report=report)
-        move = Move(found=found, report=report, actor=actor, clock=clock, is_dry_run=is_dry_run, takes_account=takes_account)
+        move = Move(found=found, report=report, actor=actor, clock=clock, is_dry_run=is_dry_run)
         if not is_dry_run:
             _carry_out(move)
             return report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 
 from django.conf import settings
 from django.db import transaction
@@ -13,13 +12,6 @@ from core.errors import Refusal
 from projects import place
 from projects.models import Installation, User
 from projects.services import audit
-
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
-
-
-class AccountRefused(Refusal):
-    """The number or the region is none of AWS's."""
 
 
 class SendingRefused(Refusal):
@@ -42,30 +34,6 @@ def _set(*, actor: User | None, paused_at: datetime.datetime | None, verb: str, 
         if not waiting.update(sending_paused_at=paused_at):
             raise SendingRefused(refusal)
         audit.record(project=None, actor=actor, verb=verb, target=installation, now=now)
-
-
-def be_account(*, account_id: str, region: str, actor: User | None, now: datetime.datetime) -> bool:
-    """Take an AWS account's number and region, which stand in every ARN; whether they were others before.
-
-    Raises ``AccountRefused`` for what is none.
-    """
-    if not (_ACCOUNT.fullmatch(account_id) and _REGION.fullmatch(region)):
-        raise AccountRefused(_("An account's number has 12 digits, and a region a name such as ap-northeast-2."))
-    with transaction.atomic():
-        installation, _is_new = Installation.objects.get_or_create(singleton=True)
-        changed = Installation.objects.filter(singleton=True).exclude(account_id=account_id, region=region)
-        if not changed.update(account_id=account_id, region=region):
-            return False
-        installation.account_id, installation.region = account_id, region
-        audit.record(
-            project=None,
-            actor=actor,
-            verb="installation.account_changed",
-            target=installation,
-            now=now,
-            account=str(installation),
-        )
-    return True
 
 
 def note_alive(*, now: datetime.datetime) -> None:

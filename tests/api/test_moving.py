@@ -18,7 +18,7 @@ from core import clock
 from endpoints.models import Endpoint, EndpointStatus, OptOut, OptOutEntry
 from endpoints.services import opt_out
 from messaging.models import MailboxMessage, Suppression
-from projects.models import AuditEntry, Installation, Project, User
+from projects.models import AuditEntry, Project, User
 from segments import evaluation
 from segments.models import ImportJob
 from tests.console.world import logged_in
@@ -274,12 +274,10 @@ def test_two_at_once_are_refused(operator: User, tmp_path: Path) -> None:
     assert not Project.objects.exists()
 
 
-def test_the_account_is_taken_when_it_is_asked_for(operator: User, tmp_path: Path, pinpoint: Any) -> None:
-    move(tmp_path, "--account")
-
-    assert str(Installation.objects.get()) == "ap-northeast-2/123456789012"
-    arn = pinpoint.get_app(ApplicationId=APP)["ApplicationResponse"]["Arn"]
-    assert arn == f"arn:aws:mobiletargeting:ap-northeast-2:123456789012:apps/{APP}"
+def test_the_account_that_arns_name_is_advised(operator: User, tmp_path: Path, settings: Any) -> None:
+    assert "ACCOUNT_ID=123456789012" in " ".join(move(tmp_path)["advice"])
+    settings.ACCOUNT_ID = "123456789012"
+    assert "ACCOUNT_ID" not in " ".join(move(tmp_path)["advice"])
 
 
 def test_only_a_superuser_takes_a_house_in(tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="say what would be taken, and write nothing")
-        parser.add_argument("--account", action="store_true", help="become the AWS account, so that its ARNs stay true")
         parser.add_argument("--email", help="in whose name; the projects become theirs. Otherwise the first superuser")
         parser.add_argument(
             "--report", type=Path, help="the report as JSON; pinpoint-import-TIME.json in this folder when absent"
@@ -49,7 +48,6 @@ class Command(BaseCommand):
         try:
             report = running.move_in(
                 root=folder, actor=_actor(options["email"]), clock=clock.now, is_dry_run=options["dry_run"],
-                takes_account=options["account"],
             )  # fmt: skip
         except Refusal as refusal:
             raise CommandError(refusal.message) from None
