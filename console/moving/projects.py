@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 
+from api.identity.arns import account
 from api.operations.channels import KINDS, SECRETS
 from api.protocol.model import model
 from campaigns.services import project_settings
@@ -59,10 +60,11 @@ def _project(move: Move, app_id: str, saved: Saved) -> Project:
 
 def _advise_account(move: Move) -> None:
     """ARNs that programs hold name the account and the region; with the settings they stay true."""
+    held = account()
     named = {
         tuple(parts[3:5]) for saved in move.found.apps.values() if len(parts := str(saved.document.get("Arn")).split(":")) == 6
     }
-    if len(named) == 1 and named != {(settings.ACCOUNT_REGION, settings.ACCOUNT_ID)}:
+    if len(named) == 1 and named != {(held.region, held.account_id)}:
         ((region, account_id),) = named
         move.report.advise(
             "Programs that name resources by ARN go on unchanged when the installation has the account's number and region: set "

@@ -18,7 +18,7 @@ from core import clock
 from endpoints.models import Endpoint, EndpointStatus, OptOut, OptOutEntry
 from endpoints.services import opt_out
 from messaging.models import MailboxMessage, Suppression
-from projects.models import AuditEntry, Project, User
+from projects.models import AuditEntry, Installation, Project, User
 from segments import evaluation
 from segments.models import ImportJob
 from tests.console.world import logged_in
@@ -274,9 +274,9 @@ def test_two_at_once_are_refused(operator: User, tmp_path: Path) -> None:
     assert not Project.objects.exists()
 
 
-def test_the_account_that_arns_name_is_advised(operator: User, tmp_path: Path, settings: Any) -> None:
+def test_the_account_that_arns_name_is_advised(operator: User, tmp_path: Path) -> None:
     assert "ACCOUNT_ID=123456789012" in " ".join(move(tmp_path)["advice"])
-    settings.ACCOUNT_ID = "123456789012"
+    Installation.objects.update_or_create(singleton=True, defaults={"account_id": "123456789012"})
     assert "ACCOUNT_ID" not in " ".join(move(tmp_path)["advice"])
 
 
