@@ -143,15 +143,16 @@ def _message_initial(campaign: Campaign) -> dict[str, Any]:
 def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpResponse:
     if channels.is_custom(campaign.document):
         return custom.edit_custom(request, access, campaign)
-    senders = messaging_queries.usable_senders(project=access.project)
-    choices = [(sender.address, str(sender)) for sender in senders]
+    senders = _senders(access, campaign)
     templates = messaging_queries.template_choices(project=access.project, template_type=TemplateType.EMAIL)
     form = forms.MessageForm(
-        request.POST or None, initial=_message_initial(campaign), senders=choices,
+        request.POST or None, initial=_message_initial(campaign),
+        senders=[(address, label) for address, (label, _header) in senders.items()],
         templates=[(one.name, one.name) for one in templates],
     )  # fmt: skip
     said: dict[str, Any] | None = {}
-    typed = _typed_message(form, {sender.address: sender.header for sender in senders}) if form.is_bound else None
+    headers = {address: header for address, (_label, header) in senders.items()}
+    typed = _typed_message(form, headers, campaign) if form.is_bound else None
     if typed is not None and form.is_valid():
         try:
             compile_content(reviewing.content(_edited(campaign, typed)), allow_unescaped=access.project.allows_raw_values)
@@ -170,8 +171,19 @@ def _message(request: HttpRequest, access: Access, campaign: Campaign) -> HttpRe
     )  # fmt: skip
 
 
-def _typed_message(form: forms.MessageForm, headers: dict[str, str]) -> parts.Part:
-    """The message as it stands in the form, accepted or not."""
+def _senders(access: Access, campaign: Campaign) -> dict[str, tuple[str, str]]:
+    """By address: how a sender is listed, and as a header has it; with whom a program wrote into the campaign, if he may send."""
+    found = {one.address: (str(one), one.header) for one in messaging_queries.usable_senders(project=access.project)}
+    content = reviewing.written(campaign)
+    address = content.from_address
+    if address and address not in found and messaging_queries.may_send_from(project=access.project, address=address):
+        written: str = campaign.document["MessageConfiguration"]["EmailMessage"]["FromAddress"]
+        found[address] = (written, written)
+    return found
+
+
+def _typed_message(form: forms.MessageForm, headers: dict[str, str], campaign: Campaign) -> parts.Part:
+    """The message as it stands in the form, accepted or not. Headers of its own, which the form does not show, stay."""
     values = form.typed()
     template = form.template_configuration()
     if template is not None:
@@ -182,6 +194,8 @@ def _typed_message(form: forms.MessageForm, headers: dict[str, str]) -> parts.Pa
         "FromAddress": headers.get(values["sender"], ""), "Title": values["subject"], "HtmlBody": values["html"],
         "Body": values["text"],
     }  # fmt: skip
+    own_headers = campaign.document.get("MessageConfiguration", {}).get("EmailMessage", {}).get("Headers")
+    email |= {"Headers": own_headers} if own_headers else {}
     pabal = {"Preheader": values["preheader"], "DefaultSubstitutions": read_defaults(values["defaults"])[0]}
     return parts.Part(members={"MessageConfiguration": {"EmailMessage": email}, "TemplateConfiguration": None}, pabal=pabal)
 

@@ -196,7 +196,8 @@ def test_a_campaign_made_by_a_program_opens_in_the_wizard_and_what_is_changed_th
     account: Account, app: str, members: str, stack: Stack, page: Page
 ) -> None:
     pinpoint = account.boto3()
-    mail = {"FromAddress": "shop@example.com", "Title": "(광고) by boto3", "HtmlBody": HTML}
+    mail: dict[str, Any] = {"FromAddress": "상점 <shop@example.com>", "Title": "(광고) by boto3", "HtmlBody": HTML}
+    mail |= {"Headers": [{"Name": "X-Team", "Value": "crm"}]}
     request: dict[str, Any] = {
         "Name": "by boto3", "SegmentId": members, "IsPaused": True, "MessageConfiguration": {"EmailMessage": mail},
         "Schedule": {
@@ -221,8 +222,8 @@ def test_a_campaign_made_by_a_program_opens_in_the_wizard_and_what_is_changed_th
     expect(page.get_by_label("How often")).to_be_visible()
 
     changed = pinpoint.get_campaign(**ids)["CampaignResponse"]
-    assert changed["MessageConfiguration"]["EmailMessage"]["Title"] == "(광고) by a person"
-    assert changed["MessageConfiguration"]["EmailMessage"]["HtmlBody"] == HTML
+    written = changed["MessageConfiguration"]["EmailMessage"]
+    assert written | {"Body": ""} == {**mail, "Title": "(광고) by a person", "Body": ""}
     kept = ("Name", "SegmentId", "Schedule", "Limits", "HoldoutPercent", "IsPaused")
     assert {name: changed[name] for name in kept} == {name: made[name] for name in kept}
     pinpoint.delete_campaign(**ids)
