@@ -58,7 +58,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def _started(process: subprocess.Popen[bytes], folder: Path) -> Stack:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240  # seconds; a quiet machine takes twenty
     while time.monotonic() < deadline and process.poll() is None:
         said = (folder / "out.txt").read_text()
         found = re.search(r"Address: (\S+)\nLogin:   (\S+) / (\S+)", said)

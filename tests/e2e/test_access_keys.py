@@ -11,7 +11,7 @@ from tests.e2e.account import Account
 from tests.e2e.conftest import SHOTS, WIDTHS, Stack, shoot, speak
 from tests.e2e.test_clients import log_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 
 def make_key(page: Page, keys: str, name: str, *, without: tuple[str, ...] = (), is_for_apps: bool = False) -> Account:

@@ -14,7 +14,7 @@ from tests.e2e.account import Account, open_account
 from tests.e2e.conftest import Stack, speak
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 ROLE = "arn:aws:iam::123456789012:role/PinpointImport"
 HTML = '<p>{{User.UserAttributes.MBR_FULLNM}} <a href="https://shop.example.com/sale">sale</a></p>'
 STAFF = {"status": {"AttributeType": "INCLUSIVE", "Values": ["정상"]}, "type": {"AttributeType": "INCLUSIVE", "Values": ["직원"]}}
