@@ -85,9 +85,10 @@ _DETAIL_KEY = ("source_kind", "source_id", "kind", "hit_class", "detail", "value
 _SMS_VALUES = ("messages", "parts", "millicents")
 _BOUGHT = ("purchases", "quantity", "amount")
 _Value = TypeVar("_Value")
+# In the order in which writers and folds come to them: else one of them and a recount would wait for each other.
 _LOCK = """
-    LOCK TABLE analytics_counter, analytics_sendcounter, analytics_smscounter, analytics_revenuecounter, analytics_productcounter,
-               analytics_reach, analytics_reachaddition, analytics_detailcounter, analytics_detailaddition
+    LOCK TABLE analytics_counter, analytics_detailaddition, analytics_sendcounter, analytics_smscounter, analytics_revenuecounter,
+               analytics_productcounter, analytics_reachaddition, analytics_reach, analytics_detailcounter
             IN SHARE ROW EXCLUSIVE MODE
 """
 

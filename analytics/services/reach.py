@@ -20,8 +20,8 @@ def fold_reach() -> int:
         parts: dict[ReachKey, list[Audience]] = collections.defaultdict(list)
         for row in rows:
             parts[_key(row)].append(row.members)
+        ReachAddition.objects.filter(pk__in=[row.pk for row in rows]).delete()  # before the sets, as all writers
         add_reach(cursor, {key: Audience.union(members) for key, members in parts.items()})
-        ReachAddition.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
 
 

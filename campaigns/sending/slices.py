@@ -198,7 +198,6 @@ def finish(
             together.execute_again(_OUTCOME, [held.id, held.run_id, outcome, bytes(members), len(members)], rows=1)
         for refusal, total in sorted((refusals or {}).items()):
             together.execute_again(_REFUSAL, [held.id, held.run_id, refusal, total], rows=1)
-        add_details(together, Detail.DOMAIN, deferred_by_domain or {})
         if deferred:
             until = now + BACK_OFF[held.attempt]
             _defer(held, [Hold(deferred, until, HoldReason.RETRY)], now, attempt=held.attempt + 1)
@@ -207,6 +206,7 @@ def finish(
         if settle:
             settle()
         record_events(events=events, blocks=blocks, together=together)
+        add_details(together, Detail.DOMAIN, deferred_by_domain or {})  # after the counters: that is the order of locks
         together.send()
     held.outcomes |= grown
     held.done = end

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +37,7 @@ from analytics.services.record import record_events
 from core.audience import Audience
 from core.sql import Together
 from tests.factories.projects import make_project
+from tests.waiting import somebody_waits, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -229,3 +232,37 @@ def test_numbers_outlive_their_events_unless_one_asks_for_less() -> None:
     assert Counter.objects.get().total == 2
     call_command("rollups", "rebuild", "--project", project.public_id, "--lower")
     assert Counter.objects.get().total == 1
+
+
+def _waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_database ON database = pg_database.oid"
+            " WHERE NOT granted AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("table", "fold"), [("analytics_detailcounter", details.fold), ("analytics_reach", fold_reach)], ids=["details", "reach"]
+)
+def test_a_recount_and_a_fold_at_once_do_not_wait_for_each_other(table: str, fold: Callable[[], int]) -> None:
+    project = make_project()
+    record(row(project.pk, domain=5, kind=EventKind.EMAIL_SEND, **of_campaign()), row(project.pk, kind=EventKind.SESSION_START))
+
+    def apart(act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            recounting = pool.submit(apart, lambda: wrong(project.pk))
+            wait_until(somebody_waits)
+            folding = pool.submit(apart, fold)
+            wait_until(lambda: _waiting() == 2)
+        assert folding.result(20)
+        assert recounting.result(20) == []
