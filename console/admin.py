@@ -1,4 +1,5 @@
-"""Operators' pages of beat's entries. The house's own stay as they are; those that operators make are theirs."""
+"""Operators' pages of what belongs to the console itself, and of beat's entries. The house's own stay as they are; those that operators
+make are theirs."""
 
 from __future__ import annotations
 
@@ -13,6 +14,19 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from console.models import (
+    Dashboard,
+    DashboardTile,
+    InvariantCheck,
+    KeptAnswer,
+    QueryRun,
+    RemoteQuery,
+    ReportReader,
+    ReportSchedule,
+    SavedQuery,
+)
+from core.operators import OperatorAdmin
 
 
 def house_tasks(rows: QuerySet[PeriodicTask]) -> QuerySet[PeriodicTask]:
@@ -80,3 +94,81 @@ class IntervalScheduleAdmin(_KeepsTheHouse, of_beat.IntervalScheduleAdmin):  # t
 
     def is_of_house(self, row: Model) -> bool:
         return house_tasks(PeriodicTask.objects.filter(interval=row)).exists()
+
+
+@admin.register(InvariantCheck)
+class InvariantCheckAdmin(OperatorAdmin):
+    list_display = ("project", "invariant", "asked_at", "completed_at", "checked", "broken", "seconds", "lease_until")
+    search_fields = ("=project__public_id", "project__name")
+    search_help_text = gettext_lazy("Id or name of a project")
+    list_select_related = ("project",)
+    list_filter = ("invariant",)
+
+
+@admin.register(SavedQuery)
+class SavedQueryAdmin(OperatorAdmin):
+    list_display = ("name", "project", "saved_by", "saved_at")
+    search_fields = ("name", "=project__public_id", "project__name")
+    search_help_text = gettext_lazy("Name, or id or name of the project")
+    list_select_related = ("project", "saved_by")
+
+
+@admin.register(QueryRun)
+class QueryRunAdmin(OperatorAdmin):
+    list_display = ("began_at", "project", "actor", "seconds", "rows")
+    search_fields = ("=project__public_id", "=actor__email")
+    search_help_text = gettext_lazy("Id of a project, or address of a person")
+    list_select_related = ("project", "actor")
+
+
+@admin.register(KeptAnswer)
+class KeptAnswerAdmin(OperatorAdmin):
+    list_display = ("made_at", "project", "key", "seconds")
+    search_fields = ("=key", "=project__public_id")
+    search_help_text = gettext_lazy("Key, or id of a project")
+    list_select_related = ("project",)
+    exclude = ("body",)
+
+
+@admin.register(Dashboard)
+class DashboardAdmin(OperatorAdmin):
+    list_display = ("name", "project", "refresh_seconds", "made_by", "made_at")
+    search_fields = ("name", "=project__public_id", "project__name")
+    search_help_text = gettext_lazy("Name, or id or name of the project")
+    list_select_related = ("project", "made_by")
+    list_filter = ("refresh_seconds",)
+
+
+@admin.register(DashboardTile)
+class DashboardTileAdmin(OperatorAdmin):
+    list_display = ("query", "dashboard", "place", "is_wide", "asked_at")
+    search_fields = ("query__name", "dashboard__name")
+    search_help_text = gettext_lazy("Name of the query or the dashboard")
+    list_select_related = ("query", "dashboard")
+
+
+@admin.register(ReportSchedule)
+class ReportScheduleAdmin(OperatorAdmin):
+    list_display = ("project", "weekday", "hour", "changed_at")
+    search_fields = ("=project__public_id", "project__name")
+    search_help_text = gettext_lazy("Id or name of a project")
+    list_select_related = ("project",)
+
+
+@admin.register(ReportReader)
+class ReportReaderAdmin(OperatorAdmin):
+    list_display = ("user", "project", "since", "mailed_for")
+    search_fields = ("=user__email", "=project__public_id")
+    search_help_text = gettext_lazy("Address of a person, or id of a project")
+    list_select_related = ("project", "user")
+    exclude = ("token",)  # whoever knows it turns the report off
+
+
+@admin.register(RemoteQuery)
+class RemoteQueryAdmin(OperatorAdmin):
+    list_display = ("began_at", "project", "actor", "state", "scanned", "milliseconds")
+    search_fields = ("=execution_id", "=project__public_id")
+    search_help_text = gettext_lazy("Id in Athena, or id of a project")
+    list_select_related = ("project", "actor")
+    list_filter = ("state",)
+    exclude = ("token",)

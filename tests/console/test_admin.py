@@ -22,6 +22,7 @@ from campaigns.models import Campaign, CampaignState, Run, RunExclusion, Slice, 
 from campaigns.sending import slices
 from campaigns.services import launch, occurrences
 from console.celery import app
+from console.models import ReportReader
 from core import clock
 from core.audience import Audience
 from endpoints.models import AttributeRemoval, Endpoint, ErasureRequest
@@ -29,13 +30,14 @@ from projects.models import AuditEntry, Installation, Invitation, Member, Projec
 from projects.services import members
 from segments.models import Connection, ExportJob, ImportJob, ImportPiece, JobStatus, RefusedLine
 from segments.services import connections
+from tests.console.world import make_world
 from tests.factories.campaigns import campaign_document, make_campaign, make_import_segment
 from tests.factories.endpoints import make_members
 from tests.factories.messaging import make_sender
 from tests.factories.projects import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
-APPS = {"projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "api"}
+APPS = {"projects", "analytics", "endpoints", "segments", "messaging", "campaigns", "api", "console"}
 NOT_SHOWN = {"analytics.Event"}  # Django's admin can't show composite keys: an endpoint's page lists its events
 NOW = datetime.datetime(2026, 11, 24, 1, 0, tzinfo=datetime.UTC)
 
@@ -122,6 +124,18 @@ def test_secrets_are_never_shown(operator: Client, campaign: Campaign) -> None:
         html = operator.get(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])).content.decode()
         assert secret
         assert secret not in html
+
+
+def test_what_the_console_keeps_can_be_opened_and_shows_no_token(operator: Client) -> None:
+    world = make_world()
+    reader = ReportReader.objects.create(project=world.project, user=world.owner, since=NOW)
+
+    for row in (world.query, world.tile, world.tile.dashboard, world.remote, reader):
+        name = f"admin:console_{row._meta.model_name}"
+        assert operator.get(reverse(f"{name}_changelist"), {"q": world.project.public_id}).status_code == 200
+        shown = operator.get(reverse(f"{name}_change", args=[row.pk]))
+        assert shown.status_code == 200
+        assert getattr(row, "token", "none at all") not in shown.content.decode()
 
 
 def test_a_list_asks_a_fixed_number_of_queries(operator: Client) -> None:
