@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models import (
     ApprovalRequest,
     Campaign,
+    CampaignPast,
     CampaignVersion,
     DailyUse,
     EventListener,
@@ -70,6 +71,14 @@ class CampaignVersionAdmin(OperatorAdmin):
     list_display = ("campaign", "version", "name", "created_by", "created_at")
     list_select_related = ("campaign", "created_by")
     search_fields = ("name", "=campaign__public_id")
+
+
+@admin.register(CampaignPast)
+class CampaignPastAdmin(OperatorAdmin):
+    list_display = ("campaign", "state", "taken_at")
+    list_filter = ("state",)
+    list_select_related = ("campaign",)
+    search_fields = ("campaign__name", "=campaign__public_id")
 
 
 @admin.register(ApprovalRequest)
