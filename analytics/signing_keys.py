@@ -19,7 +19,7 @@ from django.db import Error, IntegrityError, transaction
 from analytics.models import SigningKey
 from core import private_file, secretbox
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # the statement that reads them may open a connection, which forgets what is of another database
 _keys: dict[int, bytes] = {}
 _AGAIN = 1.0  # seconds: not oftener is a number looked up that nobody knows
 _read_at = 0.0

@@ -21,7 +21,8 @@ _database = ""
 
 
 def forgotten_by(forget: Callable[[], Any]) -> None:
-    """``forget`` is called before the first statement to another database than the process's last one. Any thread may call it."""
+    """``forget`` is called before the first statement to another database than the process's last one. Any thread may call it, also
+    one that is about to read what is to be forgotten, and holds a lock for that."""
     _forgetters.append(forget)
 
 

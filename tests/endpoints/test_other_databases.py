@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
+from analytics import signing_keys
+from analytics.models import SigningKey
 from analytics.services import mail_domains
+from core import remembering
 from endpoints.facets import changes, folding
 from endpoints.models import FacetChunk
 from projects.models import Project
@@ -60,3 +63,15 @@ def test_after_a_leap_what_was_kept_is_read_anew() -> None:
     folding.leap()
 
     assert carrying(project, "red") == set()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.django_db(transaction=True)
+def test_keys_that_are_read_first_of_all_from_another_database_are_that_ones() -> None:
+    ours = signing_keys.current()
+    with copied_database():
+        SigningKey.objects.all().delete()
+        connection.close()
+        remembering.connected("a third one")
+        signing_keys.forget()
+        assert signing_keys.current() != ours
