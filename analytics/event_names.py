@@ -46,6 +46,11 @@ def names_of(*, project_id: int) -> dict[int, str]:
     return _NAMES | dict(EventType.objects.filter(project_id=project_id).values_list("number", "name"))
 
 
+def spoken_names_of(*, project_id: int) -> dict[int, str]:
+    """The same for people: in words, where there are some."""
+    return {number: words_of(name) or name for number, name in names_of(project_id=project_id).items()}
+
+
 def words_of(name: str) -> str:
     """What a type of Pinpoint's own says; of a project's own types nothing."""
     return str(_WORDS.get(name, ""))

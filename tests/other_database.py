@@ -38,6 +38,8 @@ def _other(template: str) -> Iterator[str]:
     kept = connection.settings_dict["NAME"]
     made = f"{kept}_other"
     connection.close()
+    away = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"  # of threads that are idle
+    postgres("psql", "-q", "-d", "postgres", "-c", away)
     postgres("createdb", "-T", template, made)
     try:
         connection.settings_dict["NAME"] = made

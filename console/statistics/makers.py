@@ -6,7 +6,7 @@ import datetime
 
 from django.utils.translation import gettext as _
 
-from analytics.event_names import names_of
+from analytics.event_names import spoken_names_of
 from analytics.models import EventKind
 from analytics.statistics import activity
 from console.statistics.points import BOUNCES, Asked, Point, acted, between, of_chart, unknown, weekday_and_hour
@@ -51,7 +51,7 @@ def session_hour_point(asked: Asked) -> Point:
 @of_chart("events", "sessions", "sign-ins")
 def event_point(asked: Asked) -> Point:
     """The series is a type of events."""
-    names = names_of(project_id=asked.project.pk)
+    names = spoken_names_of(project_id=asked.project.pk)
     kind = int(asked.series) if asked.series.isascii() and asked.series.isdecimal() and len(asked.series) < 6 else 0
     if kind not in names:
         raise unknown()

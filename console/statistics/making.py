@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from analytics.event_names import names_of
+from analytics.event_names import spoken_names_of
 from analytics.statistics.funnel import Reached, funnel
 from console.statistics.forms import FunnelForm
 from core.audience import Audience
@@ -44,7 +44,7 @@ def segment_of_step(
     members = _members(steps, number, dropped)
     if not members:
         raise FunnelRefused(_("Nobody is in this part of the funnel."))
-    name = names_of(project_id=project.pk).get(steps[number - 1].kind, "")
+    name = spoken_names_of(project_id=project.pk).get(steps[number - 1].kind, "")
     title = _("Not as far as %(step)s") if dropped else _("As far as %(step)s")
     return segments.create_fixed_segment(
         project=project, actor=actor, name=(title % {"step": name})[:128], members=members, now=now

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from analytics.event_names import names_of, words_of
+from analytics.event_names import names_of, spoken_names_of, words_of
 from analytics.statistics import activity, daily
 from analytics.statistics.daily import Days
 from console.statistics import making, pictures
@@ -72,7 +72,7 @@ def show_events(request: HttpRequest, project_id: str) -> HttpResponse:
     picture = pictures.events_by_day(
         project=access.project,
         days=days,
-        kinds={kind: names.get(kind, str(kind)) for kind in chosen},
+        kinds={kind: words_of(name := names.get(kind, str(kind))) or name for kind in chosen},
         points=linked(access, days),
     )
     return show_page(request, access, "events", form, days, charts=[picture], lines=lines)
@@ -101,7 +101,7 @@ def show_funnel(request: HttpRequest, project_id: str) -> HttpResponse:
         except Refusal as refusal:
             messages.error(request, refusal.message)
         else:
-            names = names_of(project_id=access.project.pk)
+            names = spoken_names_of(project_id=access.project.pk)
             context = {"charts": [pictures.funnel(steps, names)], "steps": pictures.funnel_lines(steps, names)}
     return show_page(request, access, "funnel", form, days, **context)
 

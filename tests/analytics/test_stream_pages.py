@@ -83,7 +83,7 @@ def test_the_page_says_how_far_it_is_behind_and_what_went_wrong(project: Project
     html = english(logged_in(make_member(project=project, role=Role.VIEWER)), url("show-event-stream", project))
 
     assert '<dd class="col-sm-7">3</dd>' in html
-    assert "1,00" in html
+    assert "16\xa0minutes" in html
     assert "it is away" in html
     assert "nothing is lost meanwhile" in html
     assert "Send a test record" not in html

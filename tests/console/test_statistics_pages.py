@@ -118,7 +118,7 @@ def test_a_funnel_shows_its_steps_and_a_step_becomes_a_segment(project: Project)
 
     made = {one.segment.name: set(one.members or ()) for one in SegmentVersion.objects.select_related("segment")}
     assert sorted(made.values(), key=len) == [{people[0]}, set(people[1:])]
-    assert all("_monetization.purchase" in name for name in made)
+    assert all("Bought something" in name for name in made)
 
 
 @pytest.mark.parametrize("given", [{"step": "2", "hours": 48}, {"step": "x"}, {"step": "9"}, {"step": "1"}])

@@ -61,7 +61,7 @@ def test_a_transform_is_made_run_and_its_table_asked_and_completed(project: Proj
     assert "2 rows," in shown
     assert "<td>2026-11-25</td>" in shown
     answer = marketer.post(url(project, "run-sql"), {"sql": "SELECT sum(opens) AS n FROM opens"}, headers={"HX-Request": "true"})
-    assert "<td>2</td>" in answer.content.decode()
+    assert '<td class="text-end number">2</td>' in answer.content.decode()
     assert "partition_day" in marketer.get(url(project, "show-sql")).content.decode()
     assert [one.name for one in words.tables_of(project_id=project.pk)][:2] == ["opens", "all_events"]
     trail = logged_in(project.created_by).get(reverse("projects:list-audit", args=[project.public_id])).content.decode()

@@ -42,7 +42,9 @@ class Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("e2e")
     environment = {name: value for name, value in os.environ.items() if name not in STAY_OUT}
-    environment |= {"PABAL_VAR": str(folder), "PORT": "8700", "MAILBOX_PORT": "2700", "SEND_LEASE_SECONDS": "3"}
+    beside = 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])  # two that look at once find the same port free
+    ports = {"PORT": str(8700 + beside), "MAILBOX_PORT": str(2700 + beside)}
+    environment |= {"PABAL_VAR": str(folder), "SEND_LEASE_SECONDS": "3", **ports}
     command = [sys.executable, "-m", "console.embedded.supervisor"]
     with (folder / "out.txt").open("w+") as out:
         process = subprocess.Popen(

@@ -129,8 +129,8 @@ def test_pictures_are_drawn_and_each_is_a_table_too(browser: Browser, live_serve
         expect(page.locator("figure:has(canvas)")).to_have_count(5)
         ask_and_make(page, project)
         page.goto(project + "statistics/funnel/")
-        page.get_by_label("Step 1").select_option(label="_session.start")
-        page.get_by_label("Step 2").select_option(label="_monetization.purchase")
+        page.get_by_label("Step 1").select_option(label="Session began (_session.start)")
+        page.get_by_label("Step 2").select_option(label="Bought something (_monetization.purchase)")
         page.get_by_role("button", name="Show").click()
         expect(page.locator("figure:has(canvas)")).to_have_count(1)
         funnel = page.url

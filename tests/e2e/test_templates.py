@@ -114,7 +114,7 @@ def test_a_design_is_chosen_changed_block_by_block_and_saved(browser: Browser, l
         page.keyboard.press("Control+A")
         page.keyboard.type("SPRING")
         canvas.get_by_text("Your code").click()
-        page.locator(".gjs-block", has_text="Picture").press("Enter")
+        page.locator(".gjs-block", has_text="Image").press("Enter")
         page.locator("input[type=file]").set_input_files(str(picture))
         page.locator(".gjs-am-asset", has_text="logo.png").dblclick()
         page.get_by_role("button", name="Save as version 2").click()
