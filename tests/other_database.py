@@ -40,6 +40,7 @@ def _other(template: str) -> Iterator[str]:
     connection.close()
     away = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"  # of threads that are idle
     postgres("psql", "-q", "-d", "postgres", "-c", away)
+    postgres("dropdb", "--if-exists", "--force", made)  # of a run that was broken off
     postgres("createdb", "-T", template, made)
     try:
         connection.settings_dict["NAME"] = made
