@@ -8,8 +8,6 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ import botocore.credentials
 from django.db import connection
 
 from api.services.access_keys import NewKey
+from bench.serving import until_it_answers
 from console.embedded import servers
 from console.embedded.ports import any_port
 
@@ -172,22 +171,8 @@ def served() -> Iterator[Web]:
     web = subprocess.Popen(command, cwd=_ROOT, env=environment)
     try:
         url = f"http://127.0.0.1:{port}"
-        _until_it_answers(url)
+        until_it_answers(f"{url}/healthz")
         yield Web(url, web.pid)
     finally:
         web.terminate()
         web.wait()
-
-
-def _until_it_answers(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}/healthz", timeout=2).close()
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("the web server does not answer")

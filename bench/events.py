@@ -13,8 +13,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -38,6 +36,7 @@ from analytics.services.record import record_events
 from analytics.statistics import activity, daily
 from analytics.statistics.funnel import funnel
 from bench.report import ENOUGH_ROWS, Figure, Report
+from bench.serving import until_it_answers
 from campaigns.models import Campaign
 from console.embedded import servers
 from console.embedded.ports import any_port
@@ -147,7 +146,7 @@ def _http(report: Report) -> None:
 def _web(command: list[str], environment: dict[str, str]) -> Iterator[None]:
     web = subprocess.Popen(command, cwd=_ROOT, env=os.environ | {"LOG_LEVEL": "WARNING"} | environment)
     try:
-        _until_it_answers(_PORT)
+        until_it_answers(f"http://127.0.0.1:{_PORT}/t/o/x")
         yield
     finally:
         web.terminate()
@@ -205,20 +204,6 @@ def _paths(count: int) -> Iterator[str]:
             else links.click_url(number + 1, number % 5, "https://shop.example.com/sale/1")
         )
         yield "/" + url.split("/", 3)[3]
-
-
-def _until_it_answers(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/t/o/x", timeout=2)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("the web server does not answer")
 
 
 def _size(report: Report) -> None:

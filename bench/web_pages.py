@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from django.db import connection
@@ -16,6 +14,7 @@ from django.db import connection
 from analytics.models import Event
 from analytics.services.partitions import ensure_partitions
 from bench.report import Figure, Report
+from bench.serving import until_it_answers
 from console.embedded import servers
 from console.embedded.ports import any_port
 from core import clock
@@ -99,7 +98,7 @@ def _http(report: Report, token: str) -> None:
     }  # fmt: skip
     web = subprocess.Popen(["taskset", "-c", str(core), *command], cwd=_ROOT, env=environment)
     try:
-        _until_it_answers(port)
+        until_it_answers(f"http://127.0.0.1:{port}/w/pabal.js")
         now = clock.now().isoformat()
         event = ",".join((_EVENT % ("@", one, now, now)) for one in range(_EVENTS))
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
@@ -131,17 +130,3 @@ def _http(report: Report, token: str) -> None:
     before = Event.objects.count()
     collecting.drain_batches()
     assert Event.objects.count() - before == _EVENTS * waiting
-
-
-def _until_it_answers(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/w/pabal.js", timeout=2).close()
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("the web server does not answer")
