@@ -6,16 +6,14 @@ what is known of the new ones.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 # The cluster, its time line and the database; and since when the server runs, because a copy of all its files changes none of these.
 WHICH = """
-    SELECT concat_ws('/', cluster.system_identifier, checkpoint.timeline_id, base.oid, pg_postmaster_start_time())
+    SELECT concat_ws('/', cluster.system_identifier, checkpoint.timeline_id, base.oid, extract(epoch FROM pg_postmaster_start_time()))
       FROM pg_control_system() cluster, pg_control_checkpoint() checkpoint, pg_database base WHERE base.datname = current_database()
 """
-_lock = threading.Lock()
 _forgetters: list[Callable[[], Any]] = []
 _database = ""
 
@@ -27,11 +25,9 @@ def forgotten_by(forget: Callable[[], Any]) -> None:
 
 
 def connected(database: str) -> None:
-    """A new connection leads to this one, as ``WHICH`` says it."""
+    """A new connection leads to this one, as ``WHICH`` says it. Of two threads at once both forget: neither goes on before all is gone."""
     global _database
-    with _lock:
-        is_another = _database not in ("", database)
-        _database = database
-    if is_another:
+    if _database not in ("", database):
         for forget in _forgetters:
             forget()
+    _database = database

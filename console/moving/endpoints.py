@@ -24,6 +24,7 @@ from console.moving.move import Move
 from console.moving.report import Fate
 from core.audience import Audience
 from core.errors import Refusal
+from endpoints import queries
 from endpoints.services import moving
 from endpoints.services.moving import Past
 from endpoints.writing.refusals import ItemRefused
@@ -173,7 +174,7 @@ class _Taker:
         ids = list({line.id.lower() for line in lines})
         known: set[str] = set()
         for start in range(0, len(ids), _LOOKUP):
-            known |= moving.known_keys(project=self._project, endpoint_ids=ids[start : start + _LOOKUP])
+            known |= queries.endpoint_pks(project_id=self._project.pk, keys=ids[start : start + _LOOKUP]).keys()
         fresh = []
         for line in lines:
             if line.id.lower() not in known:

@@ -73,16 +73,6 @@ def keep_past(*, project: Project, past: Sequence[Past]) -> None:
         cursor.execute(_KEEP_PAST, given)
 
 
-def known_keys(*, project: Project, endpoint_ids: Sequence[str]) -> set[str]:
-    """The Ids, in lower case, that are there already."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT endpoint_key FROM endpoints_endpoint WHERE project_id = %s AND endpoint_key = ANY(%s::text[])",
-            [project.pk, text_array(one.lower() for one in endpoint_ids)],
-        )
-        return {key for (key,) in cursor.fetchall()}
-
-
 def named(*, project: Project, endpoint_ids: Sequence[str]) -> Audience:
     """The endpoints with these Ids, those that are not there left out."""
     keys = text_array(one.lower() for one in endpoint_ids)

@@ -11,7 +11,8 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
-from endpoints.models import AttributeKind, ChannelType, Endpoint, OptOutEntry
+from endpoints import queries
+from endpoints.models import AttributeKind, ChannelType, OptOutEntry
 from endpoints.services import catalogue
 from endpoints.writing import addresses, removal, rules
 from endpoints.writing.dates import look_like_dates
@@ -84,7 +85,7 @@ def with_apps_own(*, project: Project, items: Sequence[Mapping[str, Any]]) -> li
     bare = {one["Id"].lower() for one in items if one["Id"] and not one.get("ChannelType") and not one.get("Address")}
     if not bare:
         return list(items)
-    new = bare - set(Endpoint.objects.filter(project=project, endpoint_key__in=bare).values_list("endpoint_key", flat=True))
+    new = bare - queries.endpoint_pks(project_id=project.pk, keys=bare).keys()
     return [of_an_app(one) if one["Id"].lower() in new else one for one in items]
 
 
